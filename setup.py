@@ -1,0 +1,78 @@
+"""Build of the compiled core; everything else about the package is in pyproject.toml.
+
+SKLSTM_DEBUG=1 in the environment builds with bounds checks and debug symbols.
+"""
+
+import os
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+DEBUG = os.environ.get("SKLSTM_DEBUG", "0") not in ("", "0")
+CORE = Path("sklstm/_core")
+
+OPENMP_PROGRAM = """
+#include <omp.h>
+int main(void) { return omp_get_max_threads() < 1; }
+"""
+
+
+class BuildCore(build_ext):
+    """Compiler flags by what the compiler can do, found out by compiling."""
+
+    def build_extensions(self):
+        msvc = self.compiler.compiler_type == "msvc"
+        compile_flags = ["/O2"] if msvc else ["-O1", "-g"] if DEBUG else ["-O3", "-g0"]
+        link_flags = [] if msvc or DEBUG else ["-Wl,-s"] if sys.platform == "linux" else []
+        openmp = ["/openmp:experimental"] if msvc else ["-fopenmp"]
+        if self.compiles(OPENMP_PROGRAM, openmp):
+            compile_flags += openmp
+            link_flags += [] if msvc else openmp
+        else:
+            warnings.warn("\n\n*** This compiler has no OpenMP: sklstm will use ONE THREAD. ***\n", stacklevel=1)
+        for extension in self.extensions:
+            extension.extra_compile_args += compile_flags
+            extension.extra_link_args += link_flags
+        super().build_extensions()
+
+    def compiles(self, program, flags):
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder) / "probe.c"
+            source.write_text(program)
+            try:
+                objects = self.compiler.compile([str(source)], output_dir=folder, extra_postargs=flags)
+                self.compiler.link_executable(objects, str(Path(folder) / "probe"), extra_postargs=flags)
+            except Exception:  # whatever a compiler raises, it means no
+                return False
+            return True
+
+
+extensions = [
+    Extension(
+        f"sklstm._core.{source.stem}",
+        [str(source)],
+        include_dirs=[str(CORE), np.get_include()],
+        depends=[str(header) for header in [*CORE.glob("*.h"), *CORE.glob("cells/*.h")]],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
+    )
+    for source in sorted(CORE.glob("*.pyx"))
+]
+setup(
+    ext_modules=cythonize(
+        extensions,
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": DEBUG,
+            "initializedcheck": DEBUG,
+            "wraparound": False,
+            "cdivision": True,
+        },
+    ),
+    cmdclass={"build_ext": BuildCore},
+)

@@ -1,0 +1,8 @@
+"""Recurrent networks for scikit-learn users, without a deep-learning framework."""
+
+from .classifier import LSTMClassifier
+from .regressor import LSTMRegressor
+from .sequences import Sequences, as_sequences
+
+__all__ = ["LSTMClassifier", "LSTMRegressor", "Sequences", "as_sequences"]
+__version__ = "0.1.0"

@@ -1,0 +1,49 @@
+"""Sequences into time steps: rows of the long table of values, standardised, in the order of the time loop."""
+from cython cimport floating
+from libc.stdint cimport int64_t
+
+ctypedef fused value_t:
+    float
+    double
+
+cdef enum:
+    # Inputs are clipped this many standard deviations from the mean: every gate is saturated long before, and
+    # the products stay finite.
+    FARTHEST = 1000000000
+
+
+# One time step of n sequences: x[r] = (values[starts[r] + t] - shift) * scale, computed in double. Shift and scale
+# are applied here, where every number is touched anyway, and not folded into the weights: a mean that is large
+# beside the standard deviation would cost the single-precision product its digits.
+cdef inline void pack_step(
+    const value_t* values,             # (total steps, F)
+    const int64_t* starts,             # (n,)
+    Py_ssize_t n, Py_ssize_t t, Py_ssize_t F,
+    const double* shift,               # (F,)
+    const double* scale,               # (F,)
+    floating* x,                       # (n, F)  out
+) noexcept nogil:
+    cdef const value_t* value
+    cdef double standardised
+    cdef Py_ssize_t r, k
+    for r in range(n):
+        value = values + (starts[r] + t) * F
+        for k in range(F):
+            standardised = (value[k] - shift[k]) * scale[k]
+            standardised = -FARTHEST if standardised < -FARTHEST else standardised
+            standardised = FARTHEST if standardised > FARTHEST else standardised
+            x[r * F + k] = <floating> standardised
+
+
+# All time steps of a block of sequences, longest first.
+cdef inline void pack_block(
+    const value_t* values, const int64_t* starts, const int64_t* lengths,
+    Py_ssize_t n_rows, Py_ssize_t F, const double* shift, const double* scale,
+    floating* x,                       # (sum of lengths, F)  out
+) noexcept nogil:
+    cdef Py_ssize_t n = n_rows, row = 0, t
+    for t in range(lengths[0]):
+        while lengths[n - 1] <= t:
+            n -= 1
+        pack_step(values, starts, n, t, F, shift, scale, x + row * F)
+        row += n

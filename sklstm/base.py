@@ -1,0 +1,367 @@
+"""What the estimators share: their parameters, and the way from data to a trained network."""
+
+import copy
+from contextlib import contextmanager
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold, train_test_split
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from .network import CELLS, Network
+from .optimizers import SGD, Adam
+from .sequences import validate_sequences
+from .threads import effective_n_threads
+from .training import Data, Objective, Trainer, train
+
+# From so many sequences on, early_stopping="auto" is on. Below, the sequences held out cost more than they tell: 10
+# points of accuracy where there are 50 to 100.
+AUTO_EARLY_STOPPING = 1000
+
+# Rows of the table of values that are standardised at a time: bounds the memory that it takes.
+CHUNK = 1 << 18
+
+
+class BaseLSTM(CallbackSupportMixin, BaseEstimator):
+    """Parameters and training of `LSTMRegressor` and `LSTMClassifier`, which add what targets and outputs mean."""
+
+    _parameter_constraints: dict = {  # noqa: RUF012 - scikit-learn's convention
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "cell": [StrOptions(set(CELLS))],
+        "solver": [StrOptions({"adam", "sgd"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions({"constant", "adaptive"})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean", StrOptions({"auto"})],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
+        "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "standardize": ["boolean"],
+        "n_jobs": [Integral, None],
+        "dtype": [StrOptions({"float32", "float64"})],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(64,),
+        *,
+        cell="lstm",
+        solver="adam",
+        alpha=0.0001,
+        batch_size=32,
+        learning_rate="adaptive",
+        learning_rate_init=0.01,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping="auto",
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        clip_norm=1.0,
+        standardize=True,
+        n_jobs=None,
+        dtype="float32",
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.cell = cell
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.clip_norm = clip_norm
+        self.standardize = standardize
+        self.n_jobs = n_jobs
+        self.dtype = dtype
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, groups=None):
+        """Fit the model to sequences and their targets.
+
+        Parameters
+        ----------
+        X : array, data frame, list or Sequences
+            The training sequences, in any form that :func:`~sklstm.as_sequences` accepts.
+
+        y : array-like of shape (n_sequences,) or (n_sequences, n_outputs)
+            The targets, one or (regression) several a sequence.
+
+        sample_weight : array-like of shape (n_sequences,), default=None
+            Weights of the sequences; those of weight zero are left out.
+
+        X_val, y_val : as `X` and `y`, default=None
+            Data to watch for early stopping, in place of a part of the training data.
+
+        sample_weight_val : array-like of shape (n_val_sequences,), default=None
+            Weights of the validation sequences.
+
+        groups : array-like of shape (n_sequences,), default=None
+            Group of each sequence, for example the patient. The part of the training data that is held out for early
+            stopping then holds whole groups, so that overlapping windows of one patient are never on both sides.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, y, the weights or a parameter are not what they should be; the message says what, where and what to
+            do. The estimator then stays as it was.
+        """
+        context = self._init_callback_context(max_subtasks=self.max_iter)
+        validation = (X_val, y_val, sample_weight_val)
+        with self._unchanged_on_error():
+            self._fit(X, y, sample_weight, validation, groups, self.max_iter, context, keep=self.warm_start)
+        return self
+
+    def _partial_fit(self, X, y, sample_weight):
+        with self._unchanged_on_error():
+            self._fit(X, y, sample_weight, (None, None, None), None, 1, None, keep=True)
+        return self
+
+    @contextmanager
+    def _unchanged_on_error(self):
+        before = vars(self).copy()
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _fit(self, X, y, sample_weight, validation, groups, epochs, context, keep):
+        """Train a new network or, if `keep` and there is one, go on with a copy of it."""
+        partial = context is None
+        going_on = keep and hasattr(self, "_network")
+        keep_optimizer = partial and going_on and self._optimizer is not None
+        sequences = validate_sequences(self, X, reset=not going_on)
+        if y is None:
+            raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
+        check_consistent_length(sequences, y)
+        targets = self._encode_targets(y, reset=not going_on)
+        weights = self._weights(sample_weight, sequences, targets)
+        rows = np.flatnonzero(weights)
+        rng = copy.deepcopy(self._random_state) if keep_optimizer else check_random_state(self.random_state)
+        rows, held_out = self._split(sequences, targets, weights, rows, validation, groups, rng, partial)
+        if not going_on:
+            self._standardise(sequences, targets, weights, rows)
+            network = Network(sequences.n_features, self._layer_sizes(), self.n_outputs_, self.cell, self.dtype)
+            network.initialize(rng)
+        else:
+            network = copy.deepcopy(self._network)
+            self._check_same_network(network)
+        optimizer = copy.deepcopy(self._optimizer) if keep_optimizer else self._new_optimizer(network.parameters)
+
+        data = self._data(sequences, rows, targets, weights)
+        if held_out is not None:
+            held_out = self._data(held_out[0], np.arange(len(held_out[0])), *held_out[1:])
+        objective = Objective(self._loss, self.alpha, self.clip_norm)
+        trainer = Trainer(network, data, objective, optimizer, self.batch_size, effective_n_threads(self.n_jobs))
+
+        def score(out):
+            return self._validation_score(out, held_out.targets, held_out.weights)
+
+        if partial:
+            loss = trainer.epoch(rng if self.shuffle else None)
+            if not (np.isfinite(loss) and np.isfinite(network.parameters).all()):
+                raise ValueError("Training diverged: the loss is no longer finite. Lower learning_rate_init.")
+            self.loss_curve_ = [*getattr(self, "loss_curve_", []), loss] if going_on else [loss]
+            self.best_loss_ = min(self.loss_curve_)
+            self.validation_loss_curve_ = self.validation_scores_ = self.best_validation_score_ = None
+            self._optimizer, self._random_state = optimizer, rng
+        else:
+            self._optimizer = self._random_state = None
+            hook = self._callback_hook(context, network)
+            history = train(trainer, held_out, score, epochs, rng if self.shuffle else None, self, hook)
+            self._record(history)
+        self.n_iter_ = len(self.loss_curve_)
+        self.t_ = (self.t_ if going_on and partial else 0) + len(rows) * (1 if partial else self.n_iter_)
+        self.n_layers_ = len(network.hidden_layer_sizes) + 2
+        self._network = network
+
+    def _record(self, history):
+        """Turn the history of a fit into fitted attributes."""
+        watched = bool(history.validation_loss_curve)
+        self.loss_curve_ = history.loss_curve
+        self.best_loss_ = history.best
+        self.validation_loss_curve_ = history.validation_loss_curve if watched else None
+        self.validation_scores_ = history.validation_scores if watched else None
+        self.best_validation_score_ = (
+            history.validation_scores[int(np.argmin(history.validation_loss_curve))] if watched else None
+        )
+
+    def _callback_hook(self, context, network):
+        """One epoch for scikit-learn's callbacks: called before it, gives what is to be called after it."""
+
+        def before_epoch():
+            epoch = context.subcontext(task_name="epoch").call_on_fit_task_begin(estimator=self)
+            return lambda: epoch.call_on_fit_task_end(
+                estimator=self, reconstruction_attributes=lambda: {"_network": copy.deepcopy(network)}
+            )
+
+        return before_epoch
+
+    def _layer_sizes(self):
+        sizes = self.hidden_layer_sizes
+        sizes = [sizes] if isinstance(sizes, Integral) else list(sizes)
+        if not sizes or not all(isinstance(size, Integral) and size > 0 for size in sizes):
+            raise ValueError(f"hidden_layer_sizes must be positive numbers of units, got {self.hidden_layer_sizes!r}.")
+        return tuple(int(size) for size in sizes)
+
+    def _check_same_network(self, network):
+        same = (network.hidden_layer_sizes, network.cell, network.dtype) == (
+            self._layer_sizes(),
+            self.cell,
+            np.dtype(self.dtype),
+        )
+        if not same:
+            raise ValueError(
+                "hidden_layer_sizes, cell and dtype cannot change between calls that go on with a trained network. "
+                "Set warm_start=False, or clone the estimator."
+            )
+
+    def _new_optimizer(self, parameters):
+        if self.solver == "adam":
+            return Adam(parameters, self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon)
+        return SGD(parameters, self.learning_rate_init, self.momentum, self.nesterovs_momentum)
+
+    def _weights(self, sample_weight, sequences, targets):
+        weights = _check_sample_weight(
+            sample_weight, sequences, dtype=np.float64, ensure_non_negative=True, allow_all_zero_weights=False
+        )
+        return weights * self._class_weights(targets)
+
+    def _class_weights(self, targets):
+        """Factor of each sequence's weight that its target asks for."""
+        return 1.0
+
+    def _split(self, sequences, targets, weights, rows, validation, groups, rng, partial):
+        """Rows to train on, and the sequences, targets and weights to watch (or None)."""
+        X_val, y_val, sample_weight_val = validation
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val must be passed together.")
+        if X_val is not None:
+            if self.early_stopping is False:
+                raise ValueError('X_val was passed, but early_stopping=False: set it to True or "auto".')
+            held_out = validate_sequences(self, X_val, reset=False)
+            check_consistent_length(held_out, y_val)
+            targets_val = self._encode_targets(y_val, reset=False)
+            return rows, (held_out, targets_val, self._weights(sample_weight_val, held_out, targets_val))
+        stop_early = len(rows) >= AUTO_EARLY_STOPPING if self.early_stopping == "auto" else self.early_stopping
+        if partial or not stop_early:
+            return rows, None
+        if len(rows) < 2:
+            raise ValueError("early_stopping=True needs at least two sequences (n_samples = 1): set it to False.")
+        if groups is None:
+            kept, held_out = train_test_split(
+                rows, test_size=self.validation_fraction, random_state=rng, stratify=self._strata(targets[rows])
+            )
+        else:
+            kept, held_out = self._split_groups(rows, targets[rows], np.asarray(groups), len(sequences), rng)
+        return np.sort(kept), (sequences[held_out], targets[held_out], weights[held_out])
+
+    def _strata(self, targets):
+        """Classes to spread evenly over both parts of a split, or None."""
+        return None
+
+    def _split_groups(self, rows, targets, groups, n_sequences, rng):
+        if groups.shape != (n_sequences,):
+            raise ValueError(f"groups must have the shape ({n_sequences},), one a sequence, got {groups.shape}.")
+        n_groups = len(np.unique(groups[rows]))
+        if n_groups < 2:
+            raise ValueError("early_stopping needs at least two groups to hold one out: set it to False.")
+        strata = self._strata(targets)
+        if strata is None:
+            splitter = GroupShuffleSplit(1, test_size=self.validation_fraction, random_state=rng)
+        else:
+            n_splits = int(np.clip(round(1 / self.validation_fraction), 2, n_groups))
+            splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=rng)
+        kept, held_out = next(splitter.split(rows, strata, groups[rows]))
+        return rows[kept], rows[held_out]
+
+    def _standardise(self, sequences, targets, weights, rows):
+        """Learn how inputs are brought to mean 0 and variance 1 over all time steps of the training rows."""
+        n_features = sequences.n_features
+        self._shift, self._scale = np.zeros(n_features), np.ones(n_features)
+        if self.standardize:
+            scaler = StandardScaler()
+            lengths = sequences.lengths
+            first = 0
+            bounds = np.searchsorted(np.cumsum(lengths[rows]), np.arange(CHUNK, lengths[rows].sum() + CHUNK, CHUNK))
+            for last in np.minimum(bounds + 1, len(rows)):
+                if last > first:
+                    part = rows[first:last]
+                    scaler.partial_fit(sequences[part].values, sample_weight=np.repeat(weights[part], lengths[part]))
+                    first = last
+            self._shift, self._scale = scaler.mean_.astype(np.float64), 1 / scaler.scale_.astype(np.float64)
+
+    def _data(self, sequences, rows, targets, weights):
+        return Data(
+            sequences,
+            rows,
+            self._network_targets(targets),
+            weights / weights[rows].mean(),
+            self._shift,
+            self._scale,
+        )
+
+    def _network_targets(self, targets):
+        """Targets in the units of the network's outputs."""
+        return targets
+
+    def _outputs(self, X):
+        """The network's outputs for X, shape (n_sequences, n_outputs), in double precision."""
+        check_is_fitted(self)
+        sequences = validate_sequences(self, X, reset=False)
+        n_threads = effective_n_threads(self.n_jobs)
+        return self._network.predict(sequences, self._shift, self._scale, n_threads).astype(np.float64)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_network")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags

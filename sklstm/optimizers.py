@@ -1,0 +1,44 @@
+"""Optimizers: their state over the flat buffer of parameters, and the compiled step that changes it."""
+
+import numpy as np
+
+from ._core import optimizers as core
+
+
+class Adam:
+    """Adaptive moment estimation (Kingma and Ba, 2015)."""
+
+    def __init__(self, parameters, learning_rate, beta_1, beta_2, epsilon):
+        self.learning_rate = learning_rate
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        self.first, self.second = np.zeros_like(parameters), np.zeros_like(parameters)
+        self.n_steps = 0
+
+    def step(self, parameters, gradient):
+        """Change the parameters by one step against the gradient."""
+        self.n_steps += 1
+        core.adam(
+            parameters, gradient, self.first, self.second,
+            self.learning_rate, self.beta_1, self.beta_2, self.epsilon, self.n_steps,
+        )  # fmt: skip
+
+    def forget(self):
+        """Drop the moments, which belong to parameters that have been replaced."""
+        self.first[:], self.second[:], self.n_steps = 0, 0, 0
+
+
+class SGD:
+    """Stochastic gradient descent with momentum, plain or Nesterov's."""
+
+    def __init__(self, parameters, learning_rate, momentum, nesterovs_momentum):
+        self.learning_rate = learning_rate
+        self.momentum, self.nesterovs_momentum = momentum, nesterovs_momentum
+        self.velocity = np.zeros_like(parameters)
+
+    def step(self, parameters, gradient):
+        """Change the parameters by one step against the gradient."""
+        core.sgd(parameters, gradient, self.velocity, self.learning_rate, self.momentum, self.nesterovs_momentum)
+
+    def forget(self):
+        """Drop the velocity, which belongs to parameters that have been replaced."""
+        self.velocity[:] = 0

@@ -1,0 +1,72 @@
+"""How many threads to use, and BLAS held to one of them while ours run."""
+
+import os
+from contextlib import contextmanager
+from functools import cache
+from threading import Lock
+
+from joblib import cpu_count
+from threadpoolctl import ThreadpoolController
+
+from ._core import openmp
+
+_in_forked_child = False
+
+
+def _mark_forked_child():
+    # GNU OpenMP's threads do not survive a fork, and a child that waits for them waits for ever.
+    global _in_forked_child
+    _in_forked_child = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_mark_forked_child)
+
+
+@cache
+def _n_physical_cores():
+    return cpu_count(only_physical_cores=True)  # reading the machine's description takes milliseconds
+
+
+def effective_n_threads(n_jobs):
+    """Threads for `n_jobs`, by scikit-learn's rules for OpenMP.
+
+    None means as many as the environment allows: OMP_NUM_THREADS if it is set (loky sets it for its workers), else
+    the smaller of OpenMP's limit, which threadpoolctl can lower, and the physical cores that the control group grants.
+    A negative number -k means all of these but k - 1.
+    """
+    if _in_forked_child:
+        return 1
+    most = openmp.max_threads()
+    if not os.environ.get("OMP_NUM_THREADS"):
+        most = min(most, _n_physical_cores())
+    if n_jobs is None:
+        return most
+    return n_jobs if n_jobs > 0 else max(1, most + n_jobs + 1)
+
+
+@cache
+def _blas():
+    return ThreadpoolController().select(user_api="blas")
+
+
+_lock = Lock()
+_n_inside = 0
+_limits = None
+
+
+@contextmanager
+def single_threaded_blas():
+    """Hold BLAS to one thread; the last of the threads inside restores what was set before the first."""
+    global _n_inside, _limits
+    with _lock:
+        if _n_inside == 0:
+            _limits = _blas().limit(limits=1)
+        _n_inside += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _n_inside -= 1
+            if _n_inside == 0:
+                _limits.restore_original_limits()
