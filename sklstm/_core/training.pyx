@@ -14,7 +14,7 @@ from libc.string cimport memcpy, memset
 from .blas cimport gemm_nn, gemm_nt, gemm_tn
 from .layer cimport layer_backward, layer_forward
 from .packing cimport pack_block, value_t
-from .types cimport CELLS, cell_t, layer_t, network_t
+from .types cimport CELLS, layer_t, network_t
 
 cdef enum:
     TILE = 64            # columns of a weight matrix whose gradient one thread computes at a time

@@ -1,0 +1,45 @@
+# Every target makes its own virtual environment where there is none and installs what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := setup.py pyproject.toml README.md $(shell find sklstm -name '*.py*' -not -path '*/__pycache__/*' -o -name '*.h' -o -name '*.npz')
+
+.PHONY: demo test lint doc bench sanitize clean
+
+demo: $(VENV)/.examples  ## fit an LSTM to real glucose readings and draw its forecast
+	cd doc/examples && MPLBACKEND=agg ../../$(BIN)/python plot_glucose_forecast.py
+	mv doc/examples/glucose_forecast.png .
+	@echo "The figure is in glucose_forecast.png."
+
+test: $(VENV)/.tests  ## all tests, the README's and the user guide's examples among them
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.lint  ## style of Python and Cython code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/cython-lint sklstm
+
+doc: $(VENV)/.doc  ## the documentation, in doc/_build/html
+	$(BIN)/python -m sphinx -W --keep-going -b html doc doc/_build/html
+
+bench: $(VENV)/.benchmarks  ## speed beside PyTorch, interleaved
+	$(BIN)/python benchmarks/bench_step.py
+
+# An installed package, not the source folder, is what is tested and shown: built anew when a source has changed.
+$(VENV)/.%: $(SOURCES) | $(VENV)
+	$(BIN)/python -m pip install --quiet ".[$*]"
+	touch $@
+
+$(VENV):
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+sanitize:  ## ten fits and predictions under AddressSanitizer and UndefinedBehaviorSanitizer
+	test -d $(VENV)-sanitize || $(PYTHON) -m venv $(VENV)-sanitize
+	CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined" LDFLAGS="-fsanitize=address,undefined" \
+		$(VENV)-sanitize/bin/python -m pip install --quiet .
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+		ASAN_OPTIONS=detect_leaks=0 $(VENV)-sanitize/bin/python tests/memory_check.py
+
+clean:
+	rm -rf $(VENV) $(VENV)-sanitize build doc/_build doc/auto_examples doc/generated *.egg-info sklstm/_core/*.c sklstm/_core/*.so
