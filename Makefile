@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := setup.py pyproject.toml README.md $(shell find sklstm -name '*.py*' -not -path '*/__pycache__/*' -o -name '*.h' -o -name '*.npz')
+SOURCES := setup.py pyproject.toml $(shell find sklstm -name '*.py' -o -name '*.p[yx][xd]' -o -name '*.h' -o -name '*.npz')
 
 .PHONY: demo test lint doc bench sanitize clean
 
@@ -12,7 +12,7 @@ demo: $(VENV)/.examples  ## fit an LSTM to real glucose readings and draw its fo
 	@echo "The figure is in glucose_forecast.png."
 
 test: $(VENV)/.tests  ## all tests, the README's and the user guide's examples among them
-	$(BIN)/python -m pytest
+	$(BIN)/pytest tests README.md doc/user_guide.md --pyargs sklstm
 
 lint: $(VENV)/.lint  ## style of Python and Cython code
 	$(BIN)/ruff check .
@@ -25,9 +25,18 @@ doc: $(VENV)/.doc  ## the documentation, in doc/_build/html
 bench: $(VENV)/.benchmarks  ## speed beside PyTorch, interleaved
 	$(BIN)/python benchmarks/bench_step.py
 
-# An installed package, not the source folder, is what is tested and shown: built anew when a source has changed.
-$(VENV)/.%: $(SOURCES) | $(VENV)
-	$(BIN)/python -m pip install --quiet ".[$*]"
+# The wheel, not the source folder, is what is tested and shown. It is built once, and anew when a source has changed.
+$(VENV)/wheel: $(SOURCES) | $(VENV)
+	rm -rf $@
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir $@ .
+
+$(VENV)/.lint: pyproject.toml | $(VENV)
+	$(BIN)/python -m pip install --quiet --group lint
+	touch $@
+
+$(VENV)/.%: $(VENV)/wheel
+	$(BIN)/python -m pip install --quiet --no-deps --force-reinstall $</*.whl
+	$(BIN)/python -m pip install --quiet "$$(ls $</*.whl)[$*]"
 	touch $@
 
 $(VENV):

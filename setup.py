@@ -75,4 +75,5 @@ setup(
         },
     ),
     cmdclass={"build_ext": BuildCore},
+    options={"build_ext": {"parallel": os.cpu_count()}},
 )

@@ -6,7 +6,7 @@ from functools import cache
 from threading import Lock
 
 from joblib import cpu_count
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 from ._core import openmp
 
@@ -55,12 +55,19 @@ _n_inside = 0
 _limits = None
 
 
+def _let_any_thread_set_blas():
+    # From 3.8 on, threadpoolctl ignores all but the first Python thread that ever set OpenBLAS's limit.
+    if hasattr(OpenBLASController, "clear_controlling_thread"):
+        OpenBLASController.clear_controlling_thread(force=True)
+
+
 @contextmanager
 def single_threaded_blas():
     """Hold BLAS to one thread; the last of the threads inside restores what was set before the first."""
     global _n_inside, _limits
     with _lock:
         if _n_inside == 0:
+            _let_any_thread_set_blas()
             _limits = _blas().limit(limits=1)
         _n_inside += 1
     try:
@@ -69,4 +76,6 @@ def single_threaded_blas():
         with _lock:
             _n_inside -= 1
             if _n_inside == 0:
+                _let_any_thread_set_blas()
                 _limits.restore_original_limits()
+                _let_any_thread_set_blas()

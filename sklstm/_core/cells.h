@@ -11,10 +11,13 @@ know it. */
 #include <string.h>
 
 /* Compile a function for several instruction sets and let the loader pick. Needs GNU indirect functions (glibc);
-   elsewhere one version is built, for the compiler's default target. Clang's syntax for levels differs. */
+   elsewhere one version is built, for the compiler's default target. Clang's syntax for levels differs. No module uses
+   all of these functions. */
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__gnu_linux__) && __GNUC__ >= 12 \
     && !defined(SKLSTM_SINGLE_VERSION)
-#define MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#define MULTIVERSION __attribute__((unused, target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#elif defined(__GNUC__)
+#define MULTIVERSION __attribute__((unused))
 #else
 #define MULTIVERSION
 #endif

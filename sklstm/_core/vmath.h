@@ -5,9 +5,9 @@ Included once a precision by cells.h, which defines REAL, INT and NAME. Both fun
     exp(x) - 1 = 2^k (e^r - 1) + (2^k - 1),    x = k ln 2 + r,    |r| <= ln 2 / 2,
 
 whose Taylor polynomial of e^r - 1 ends where the next term is below half a unit in the last place. Working with
-exp(x) - 1 keeps tanh accurate relative to its value near zero. Bounds, tested over the whole range: the error of
-tanh and of the logistic function is at most 4 units in the last place of the result and 2.4e-7 (float) or
-4.5e-16 (double). A NaN stays a NaN: a comparison with it is false, so clamping lets it through. */
+exp(x) - 1 keeps tanh accurate relative to its value near zero. Bounds, tested over the whole range: the error is at most
+4 units in the last place of the result, and 2.4e-7 (float) or 4.5e-16 (double). Where the logistic function falls below
+1.7e-38 (float) or 3.4e-308 (double), it stays there. A NaN stays a NaN: a comparison with it is false, so clamping lets it through. */
 
 /* exp(x) - 1 for |x| up to about 700 (double) or 87 (float); *scale is 2^k, so that exp(x) = p + scale below. */
 static inline __attribute__((always_inline)) REAL NAME(expm1_parts)(REAL x, REAL *scale)

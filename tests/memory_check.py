@@ -1,0 +1,26 @@
+"""Ten fits and predictions for a memory checker to watch: ``make sanitize``."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from sklstm import LSTMClassifier, LSTMRegressor
+
+
+def main():
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    rng = np.random.default_rng(0)
+    shapes = [(1, 1, 1), (3, 2, 7), (33, 5, 12), (65, 17, 3), (40, 9, 70)]  # sequences, longest, features
+    for k, (n, longest, n_features) in enumerate(shapes):
+        X = [rng.normal(size=(length, n_features)) for length in rng.integers(1, longest + 1, size=n)]
+        options = {"hidden_layer_sizes": [(1,), (7, 3), (33,), (16, 5, 9), (257,)][k], "max_iter": 3, "n_jobs": 2}
+        regressor = LSTMRegressor(**options, dtype=["float32", "float64"][k % 2]).fit(X, rng.normal(size=(n, 1 + k)))
+        classifier = LSTMClassifier(**options, early_stopping=n > 30, solver="sgd")
+        classifier.partial_fit(X, rng.integers(0, 2 + k, size=n), classes=np.arange(2 + k))
+        classifier.fit(X + X, np.arange(2 * n) % 2)
+        print(k, regressor.predict(X).shape, classifier.predict_proba(X).shape)
+
+
+if __name__ == "__main__":
+    main()

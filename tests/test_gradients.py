@@ -1,0 +1,257 @@
+"""Backpropagation through time against central differences, in float64: numbers, never shapes."""
+
+import naive
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sklstm import network as network_module
+from sklstm._core import losses
+from sklstm.network import CELLS, Minibatch
+from sklstm.threads import single_threaded_blas
+
+N_FEATURES = 2
+SHIFT, SCALE = np.array([0.3, -1.0]), np.array([0.5, 2.0])
+N_OUTPUTS = {"squared_error": 2, "binary_log_loss": 1, "multinomial_log_loss": 4}
+
+
+def derivative(f, x, step=1e-3):
+    """df/dx at 0 by the five-point rule: its error, step**4, is as small as rounding's at this step."""
+    a, b = f(x + step) - f(x - step), f(x + 2 * step) - f(x - 2 * step)
+    return (8 * a - b) / (12 * step)
+
+
+def derivatives(f, array, places):
+    """Derivatives of f() by some places of a flat array that f reads."""
+    result = []
+    for k in places:
+        value = array[k]
+
+        def at(x, k=k):
+            array[k] = x
+            return f()
+
+        result.append(derivative(at, value))
+        array[k] = value
+    return np.array(result)
+
+
+class Problem:
+    """A network, sequences, targets, and the loss of them all as one minibatch."""
+
+    def __init__(self, sizes, lengths, loss="squared_error", cell="lstm"):
+        n_outputs = N_OUTPUTS[loss]
+        self.network = naive.random_network(N_FEATURES, sizes, n_outputs, cell=cell)
+        self.sequences = naive.random_sequences(lengths, N_FEATURES)
+        self.targets, self.weights = naive.random_targets(loss, len(lengths), n_outputs)
+        self.minibatch = Minibatch(self.network, self.sequences, SHIFT, SCALE, 2)
+        self._loss = getattr(losses, loss)["double"]
+
+    def loss(self):
+        rows, out = self.minibatch.forward(np.arange(len(self.sequences)))
+        self.dout = np.empty_like(out)
+        return self._loss(out, self.targets[rows], self.weights[rows], self.dout)
+
+    def gradients(self):
+        """Of the parameters, and of the sequences' standardised inputs."""
+        self.loss()
+        self.minibatch.gradient.fill(np.nan)  # to be overwritten, not added to
+        dx = self.minibatch.backward(self.dout, input_gradient=True)
+        return self.minibatch.gradient.copy(), self.unpack(dx)
+
+    def unpack(self, packed):
+        """Rows packed block by block and step by step, into the order of the sequences' values."""
+        lengths = self.sequences.lengths
+        longest_first = sorted(range(len(lengths)), key=lambda row: -lengths[row])
+        values = np.full_like(self.sequences.values, np.nan)
+        packed = iter(packed)
+        for first in range(0, len(lengths), self.minibatch.block_rows):
+            block = longest_first[first : first + self.minibatch.block_rows]
+            for t in range(max(lengths[block])):
+                for row in block:
+                    if t < lengths[row]:
+                        values[self.sequences.offsets[row] + t] = next(packed)
+        assert next(packed, None) is None
+        return values
+
+    def check(self, at_most=2000):
+        """Compare all gradients, or as many as `at_most` of each part."""
+        rng = np.random.RandomState(0)
+        with single_threaded_blas():
+            gradient, dx = self.gradients()
+            for name, (where, _) in self.network.parts.items():
+                places = np.arange(where.start, where.stop)
+                places = rng.permutation(places)[:at_most]
+                assert_close(gradient[places], derivatives(self.loss, self.network.parameters, places), name)
+            values = self.sequences.values.reshape(-1)
+            places = rng.permutation(len(values))[:at_most]
+            by_value = derivatives(self.loss, values, places)
+            assert_close(dx.reshape(-1)[places] * SCALE[places % N_FEATURES], by_value, "dx")
+
+
+def assert_close(actual, expected, name):
+    assert np.abs(expected).max() > 1e-6, f"{name} has no gradient, and the test would pass on zeros"
+    assert_allclose(actual, expected, rtol=1e-6, atol=1e-10, err_msg=name)
+
+
+@pytest.fixture(params=[8, 32])
+def block_rows(request, monkeypatch):
+    """Blocks of either size, whatever the width."""
+    monkeypatch.setattr(network_module, "WIDE", 1 if request.param == 32 else 10_000)
+    return request.param
+
+
+@pytest.mark.parametrize("sizes", [(1,), (5,), (3, 4), (4, 2, 3)], ids=str)
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradients_of_ragged_minibatches(cell, sizes, block_rows):
+    """More sequences than a block holds; some end together, some alone, some after one step."""
+    problem = Problem(sizes, naive.ragged_lengths(block_rows + 3, longest=6), cell=cell)
+    assert problem.minibatch.block_rows == block_rows
+    problem.check()
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [[1], [6], [1, 1, 1], [4] * 8, [4] * 9, [1, 5], [9, 8, 7, 6, 5, 4, 3, 2, 1], [7, 7, 2, 2, 2, 7, 1, 7]],
+    ids=str,
+)
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradients_where_sequences_end(cell, lengths):
+    """dW_h is summed over stretches of steps between two ends: each pattern of ends cuts other stretches."""
+    problem = Problem((4,), lengths, cell=cell)
+    if max(lengths) == 1:
+        # Without a second step W_h takes no part, and its gradient is exactly zero.
+        with single_threaded_blas():
+            gradient, _ = problem.gradients()
+        assert_array_equal(problem.network.part("layer_0.W_h", gradient), 0)
+        del problem.network.parts["layer_0.W_h"]
+    if len(lengths) == 1:
+        problem.weights[:] = 1
+    problem.check()
+
+
+@pytest.mark.parametrize("loss", N_OUTPUTS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradients_through_every_loss(cell, loss):
+    Problem((5, 4), naive.ragged_lengths(11), loss, cell).check()
+
+
+@pytest.mark.parametrize("sizes", [(19,), (33, 17)], ids=str)
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradients_of_several_tiles(cell, sizes):
+    """Gates of more than 64 columns, of which the last tile is not full; some of the places."""
+    Problem(sizes, naive.ragged_lengths(11), cell=cell).check(at_most=150)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradients_of_a_wide_layer(cell):
+    problem = Problem((256, 3), naive.ragged_lengths(35, longest=4), cell=cell)
+    assert problem.minibatch.block_rows == 32
+    problem.check(at_most=20)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradients_of_float32_equal_those_of_float64(cell):
+    lengths = naive.ragged_lengths(11)
+    double = Problem((20, 9), lengths, cell=cell)
+    single = naive.random_network(N_FEATURES, (20, 9), 2, "float32", cell)
+    minibatch = Minibatch(single, double.sequences, SHIFT, SCALE, 2)
+    with single_threaded_blas():
+        expected, expected_dx = double.gradients()
+        minibatch.forward(np.arange(11))
+        dx = double.unpack(minibatch.backward(double.dout.astype(np.float32), input_gradient=True))
+    assert minibatch.gradient.dtype == np.float32
+    for name in single.parts:
+        part, expected_part = single.part(name, minibatch.gradient), single.part(name, expected)
+        assert_allclose(part, expected_part, rtol=1e-4, atol=1e-5 * np.abs(expected_part).max(), err_msg=name)
+    assert_allclose(dx, expected_dx, rtol=1e-4, atol=1e-5 * np.abs(expected_dx).max())
+
+
+def test_steps_after_an_end_have_no_influence():
+    """A sequence's loss has no gradient by another's inputs: no row is read past its end."""
+    problem = Problem((4, 3), [5, 2, 7])
+    problem.weights[:] = [0, 3, 0]
+    with single_threaded_blas():
+        _, dx = problem.gradients()
+    own = np.zeros(len(dx), dtype=bool)
+    own[5:7] = True
+    assert (dx[own] != 0).all()
+    assert_array_equal(dx[~own], 0)
+
+
+def test_input_gradient_changes_nothing_else():
+    problem = Problem((4, 3), naive.ragged_lengths(11))
+    with single_threaded_blas():
+        expected, _ = problem.gradients()
+        problem.loss()
+        assert len(problem.minibatch.backward(problem.dout)) == 0
+    assert_array_equal(problem.minibatch.gradient, expected)
+
+
+def test_workspace_is_reused_without_a_trace():
+    """The same gradients from memory full of NaN, and after another minibatch of as many sequences and steps."""
+    lengths = [5, 1, 3, 3, 9, 9, 9, 2, 4, 6, 6, 7]
+    problem = Problem((4, 3), lengths)
+    rows, others = np.array([0, 1]), np.array([2, 3])
+    dout = np.array([[0.5, -1.0], [2.0, 0.3]])
+
+    def gradient(minibatch, rows):
+        minibatch.forward(rows)
+        minibatch.backward(dout)
+        return minibatch.gradient.copy()
+
+    with single_threaded_blas():
+        expected = gradient(Minibatch(problem.network, problem.sequences, SHIFT, SCALE, 1), rows)
+        problem.gradients()
+        assert not np.array_equal(gradient(problem.minibatch, others), expected)
+        assert_array_equal(gradient(problem.minibatch, rows), expected)
+        problem.minibatch._work.fill(np.nan)
+        assert_array_equal(gradient(problem.minibatch, rows), expected)
+
+
+def test_minibatch_gradient_is_the_mean_of_its_sequences():
+    """Independent of how sequences share blocks: the sum of gradients of minibatches of one."""
+    lengths = naive.ragged_lengths(19)
+    whole = Problem((5, 4), lengths)
+    with single_threaded_blas():
+        expected, _ = whole.gradients()
+        total = np.zeros_like(expected)
+        for row in range(19):
+            rows, out = whole.minibatch.forward(np.array([row]))
+            dout = np.empty_like(out)
+            losses.squared_error["double"](out, whole.targets[rows], whole.weights[rows], dout)
+            whole.minibatch.backward(dout)
+            total += whole.minibatch.gradient / 19
+    assert_allclose(total, expected, rtol=1e-11, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("loss", "n_outputs"),
+    [("squared_error", 1), ("squared_error", 3), ("binary_log_loss", 1), ("multinomial_log_loss", 4)],
+)
+def test_derivatives_of_losses(loss, n_outputs):
+    targets, weights = naive.random_targets(loss, 6, n_outputs)
+    out = 3 * np.random.RandomState(0).normal(size=(6, n_outputs))
+    dout = np.full_like(out, np.nan)
+    function = getattr(losses, loss)["double"]
+    function(out, targets, weights, dout)
+    expected = derivatives(
+        lambda: function(out, targets, weights, np.empty_like(out)), out.reshape(-1), range(out.size)
+    )
+    assert_allclose(dout.reshape(-1), expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["layer_0.W_x", "layer_0.W_h", "layer_1.v", "output.b"])
+def test_the_check_itself_sees_small_errors(name, monkeypatch):
+    """One part of the gradient, wrong by a thousandth of a percent, fails."""
+    problem = Problem((3, 4), naive.ragged_lengths(9))
+    right = Minibatch.backward
+
+    def wrong(self, dout, input_gradient=False):
+        dx = right(self, dout, input_gradient)
+        self.network.part(name, self.gradient)[:] *= 1 + 1e-5
+        return dx
+
+    monkeypatch.setattr(Minibatch, "backward", wrong)
+    with pytest.raises(AssertionError, match=name.replace(".", r"\.")):
+        problem.check()
