@@ -10,15 +10,17 @@ release = version = sklstm.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "sphinx.ext.extlinks",
     "numpydoc",
     "myst_parser",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "examples/*", "**/README.rst"]
+exclude_patterns = ["_build", "examples/*", "templates", "**/README.rst"]
 autosummary_generate = True
-myst_enable_extensions = ["dollarmath", "colon_fence"]
+templates_path = ["templates"]
+extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
+myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
@@ -43,13 +45,14 @@ html_sidebars = {page: [] for page in ("index", "user_guide", "internals", "chan
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
-    "filename_pattern": r"plot_",
-    # Each machine has its own times, and none of the examples is a benchmark.
-    "show_memory": False,
-    "min_reported_time": 1e9,
+    # The other example needs data that must be downloaded.
+    "filename_pattern": r"plot_glucose",
+    "min_reported_time": 1e9,  # each machine has its own times, and none of the examples is a benchmark
     "download_all_examples": False,
-    "reference_url": {"sklstm": None},
     "doc_module": ("sklstm",),
     "backreferences_dir": None,
 }
-suppress_warnings = ["config.cache"]
+suppress_warnings = [
+    "config.cache",
+    "ref.ref",  # inherited docstrings refer to scikit-learn's own manual
+]

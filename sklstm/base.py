@@ -27,6 +27,15 @@ AUTO_EARLY_STOPPING = 1000
 CHUNK = 1 << 18
 
 
+@contextmanager
+def _naming(argument):
+    """Put an argument's name before errors about it that call it by another."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{argument}: {error}") from error
+
+
 class BaseLSTM(CallbackSupportMixin, BaseEstimator):
     """Parameters and training of `LSTMRegressor` and `LSTMClassifier`, which add what targets and outputs mean."""
 
@@ -151,15 +160,58 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             do. The estimator then stays as it was.
         """
         context = self._init_callback_context(max_subtasks=self.max_iter)
-        validation = (X_val, y_val, sample_weight_val)
         with self._unchanged_on_error():
-            self._fit(X, y, sample_weight, validation, groups, self.max_iter, context, keep=self.warm_start)
+            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            going_on = self.warm_start and hasattr(self, "_network")
+            validation = (X_val, y_val, sample_weight_val)
+            rng = check_random_state(self.random_state)
+            trainer, held_out = self._prepare(
+                X, y, sample_weight, groups, validation, self.early_stopping, rng, going_on, optimizer=None
+            )
+            self._partial_state = None
+            network = trainer.network
+            history = train(
+                trainer,
+                held_out,
+                lambda out: self._validation_score(out, held_out.targets, held_out.weights),
+                rng if self.shuffle else None,
+                self,
+                self._callback_hook(context, X, y, network),
+            )
+            watched = held_out is not None
+            self.loss_curve_ = history.loss_curve
+            self.best_loss_ = history.best
+            self.validation_loss_curve_ = history.validation_loss_curve if watched else None
+            self.validation_scores_ = history.validation_scores if watched else None
+            self.best_validation_score_ = history.validation_scores[history.best_epoch] if watched else None
+            self.t_ = len(trainer.data.rows) * len(history.loss_curve)
+            self._set_network(network)
+            context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
         return self
 
     def _partial_fit(self, X, y, sample_weight):
         with self._unchanged_on_error():
-            self._fit(X, y, sample_weight, (None, None, None), None, 1, None, keep=True)
+            going_on = hasattr(self, "_network")
+            state = copy.deepcopy(self._partial_state) if going_on else None
+            optimizer, rng = state or (None, check_random_state(self.random_state))
+            trainer, _ = self._prepare(
+                X, y, sample_weight, None, (None, None, None), False, rng, going_on, optimizer=optimizer
+            )
+            loss = trainer.epoch(rng if self.shuffle else None)
+            if not (np.isfinite(loss) and np.isfinite(trainer.network.parameters).all()):
+                raise ValueError("Training diverged: the loss is no longer finite. Lower learning_rate_init.")
+            self.loss_curve_ = [*(self.loss_curve_ if going_on else []), loss]
+            self.best_loss_ = min(self.loss_curve_)
+            self.validation_loss_curve_ = self.validation_scores_ = self.best_validation_score_ = None
+            self.t_ = (self.t_ if going_on else 0) + len(trainer.data.rows)
+            self._partial_state = trainer.optimizer, rng
+            self._set_network(trainer.network)
         return self
+
+    def _set_network(self, network):
+        self.n_iter_ = len(self.loss_curve_)
+        self.n_layers_ = len(network.hidden_layer_sizes) + 2
+        self._network = network
 
     @contextmanager
     def _unchanged_on_error(self):
@@ -171,74 +223,47 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             vars(self).update(before)
             raise
 
-    def _fit(self, X, y, sample_weight, validation, groups, epochs, context, keep):
-        """Train a new network or, if `keep` and there is one, go on with a copy of it."""
-        partial = context is None
-        going_on = keep and hasattr(self, "_network")
-        keep_optimizer = partial and going_on and self._optimizer is not None
+    def _prepare(self, X, y, sample_weight, groups, validation, early_stopping, rng, going_on, optimizer):
+        """Check everything; a trainer of a new network or, if `going_on`, of a copy, and Data to watch, or None."""
         sequences = validate_sequences(self, X, reset=not going_on)
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         check_consistent_length(sequences, y)
         targets = self._encode_targets(y, reset=not going_on)
-        weights = self._weights(sample_weight, sequences, targets)
+        with _naming("sample_weight"):
+            weights = self._weights(sample_weight, sequences, targets)
+        if groups is not None:
+            groups = np.asarray(groups)
+            if groups.shape != (len(sequences),):
+                raise ValueError(f"groups must have the shape ({len(sequences)},), one a sequence, got {groups.shape}.")
         rows = np.flatnonzero(weights)
-        rng = copy.deepcopy(self._random_state) if keep_optimizer else check_random_state(self.random_state)
-        rows, held_out = self._split(sequences, targets, weights, rows, validation, groups, rng, partial)
-        if not going_on:
+        held_out = self._validation_data(*validation, early_stopping)
+        if held_out is None and (len(rows) >= AUTO_EARLY_STOPPING if early_stopping == "auto" else early_stopping):
+            rows, held_out = self._split(rows, targets, groups, rng)
+            held_out = sequences[held_out], targets[held_out], weights[held_out]
+        if going_on:
+            network = copy.deepcopy(self._network)
+            self._check_same_network(network)
+        else:
             self._standardise(sequences, targets, weights, rows)
             network = Network(sequences.n_features, self._layer_sizes(), self.n_outputs_, self.cell, self.dtype)
             network.initialize(rng)
-        else:
-            network = copy.deepcopy(self._network)
-            self._check_same_network(network)
-        optimizer = copy.deepcopy(self._optimizer) if keep_optimizer else self._new_optimizer(network.parameters)
-
+        if optimizer is None:
+            optimizer = self._new_optimizer(network.parameters)
         data = self._data(sequences, rows, targets, weights)
-        if held_out is not None:
-            held_out = self._data(held_out[0], np.arange(len(held_out[0])), *held_out[1:])
         objective = Objective(self._loss, self.alpha, self.clip_norm)
         trainer = Trainer(network, data, objective, optimizer, self.batch_size, effective_n_threads(self.n_jobs))
+        if held_out is not None:
+            held_out = self._data(held_out[0], np.arange(len(held_out[0])), *held_out[1:])
+        return trainer, held_out
 
-        def score(out):
-            return self._validation_score(out, held_out.targets, held_out.weights)
-
-        if partial:
-            loss = trainer.epoch(rng if self.shuffle else None)
-            if not (np.isfinite(loss) and np.isfinite(network.parameters).all()):
-                raise ValueError("Training diverged: the loss is no longer finite. Lower learning_rate_init.")
-            self.loss_curve_ = [*getattr(self, "loss_curve_", []), loss] if going_on else [loss]
-            self.best_loss_ = min(self.loss_curve_)
-            self.validation_loss_curve_ = self.validation_scores_ = self.best_validation_score_ = None
-            self._optimizer, self._random_state = optimizer, rng
-        else:
-            self._optimizer = self._random_state = None
-            hook = self._callback_hook(context, network)
-            history = train(trainer, held_out, score, epochs, rng if self.shuffle else None, self, hook)
-            self._record(history)
-        self.n_iter_ = len(self.loss_curve_)
-        self.t_ = (self.t_ if going_on and partial else 0) + len(rows) * (1 if partial else self.n_iter_)
-        self.n_layers_ = len(network.hidden_layer_sizes) + 2
-        self._network = network
-
-    def _record(self, history):
-        """Turn the history of a fit into fitted attributes."""
-        watched = bool(history.validation_loss_curve)
-        self.loss_curve_ = history.loss_curve
-        self.best_loss_ = history.best
-        self.validation_loss_curve_ = history.validation_loss_curve if watched else None
-        self.validation_scores_ = history.validation_scores if watched else None
-        self.best_validation_score_ = (
-            history.validation_scores[int(np.argmin(history.validation_loss_curve))] if watched else None
-        )
-
-    def _callback_hook(self, context, network):
+    def _callback_hook(self, context, X, y, network):
         """One epoch for scikit-learn's callbacks: called before it, gives what is to be called after it."""
 
         def before_epoch():
-            epoch = context.subcontext(task_name="epoch").call_on_fit_task_begin(estimator=self)
+            epoch = context.subcontext(task_name="epoch").call_on_fit_task_begin(estimator=self, X=X, y=y)
             return lambda: epoch.call_on_fit_task_end(
-                estimator=self, reconstruction_attributes=lambda: {"_network": copy.deepcopy(network)}
+                estimator=self, X=X, y=y, reconstruction_attributes=lambda: {"_network": copy.deepcopy(network)}
             )
 
         return before_epoch
@@ -268,51 +293,44 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         return SGD(parameters, self.learning_rate_init, self.momentum, self.nesterovs_momentum)
 
     def _weights(self, sample_weight, sequences, targets):
-        weights = _check_sample_weight(
-            sample_weight, sequences, dtype=np.float64, ensure_non_negative=True, allow_all_zero_weights=False
-        )
-        return weights * self._class_weights(targets)
+        weights = _check_sample_weight(sample_weight, sequences, dtype=np.float64, ensure_non_negative=True)
+        return weights * self._class_weights(targets, weights)
 
-    def _class_weights(self, targets):
+    def _class_weights(self, targets, weights):
         """Factor of each sequence's weight that its target asks for."""
         return 1.0
 
-    def _split(self, sequences, targets, weights, rows, validation, groups, rng, partial):
-        """Rows to train on, and the sequences, targets and weights to watch (or None)."""
-        X_val, y_val, sample_weight_val = validation
+    def _validation_data(self, X_val, y_val, sample_weight_val, early_stopping):
+        """Sequences, targets and weights that were passed to be watched, or None."""
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be passed together.")
-        if X_val is not None:
-            if self.early_stopping is False:
-                raise ValueError('X_val was passed, but early_stopping=False: set it to True or "auto".')
-            held_out = validate_sequences(self, X_val, reset=False)
-            check_consistent_length(held_out, y_val)
-            targets_val = self._encode_targets(y_val, reset=False)
-            return rows, (held_out, targets_val, self._weights(sample_weight_val, held_out, targets_val))
-        stop_early = len(rows) >= AUTO_EARLY_STOPPING if self.early_stopping == "auto" else self.early_stopping
-        if partial or not stop_early:
-            return rows, None
+        if X_val is None:
+            if sample_weight_val is not None:
+                raise ValueError("sample_weight_val was passed without X_val and y_val, to which it belongs.")
+            return None
+        if early_stopping is False:
+            raise ValueError('X_val was passed, but early_stopping=False: set it to True or "auto".')
+        with _naming("X_val"):
+            sequences = validate_sequences(self, X_val, reset=False)
+        with _naming("y_val"):
+            check_consistent_length(sequences, y_val)
+            targets = self._encode_targets(y_val, reset=False)
+        with _naming("sample_weight_val"):
+            return sequences, targets, self._weights(sample_weight_val, sequences, targets)
+
+    def _split(self, rows, targets, groups, rng):
+        """Part `rows` into those to train on and those to watch."""
         if len(rows) < 2:
             raise ValueError("early_stopping=True needs at least two sequences (n_samples = 1): set it to False.")
+        strata = self._strata(targets[rows])
         if groups is None:
             kept, held_out = train_test_split(
-                rows, test_size=self.validation_fraction, random_state=rng, stratify=self._strata(targets[rows])
+                rows, test_size=self.validation_fraction, random_state=rng, stratify=strata
             )
-        else:
-            kept, held_out = self._split_groups(rows, targets[rows], np.asarray(groups), len(sequences), rng)
-        return np.sort(kept), (sequences[held_out], targets[held_out], weights[held_out])
-
-    def _strata(self, targets):
-        """Classes to spread evenly over both parts of a split, or None."""
-        return None
-
-    def _split_groups(self, rows, targets, groups, n_sequences, rng):
-        if groups.shape != (n_sequences,):
-            raise ValueError(f"groups must have the shape ({n_sequences},), one a sequence, got {groups.shape}.")
+            return np.sort(kept), held_out
         n_groups = len(np.unique(groups[rows]))
         if n_groups < 2:
             raise ValueError("early_stopping needs at least two groups to hold one out: set it to False.")
-        strata = self._strata(targets)
         if strata is None:
             splitter = GroupShuffleSplit(1, test_size=self.validation_fraction, random_state=rng)
         else:
@@ -320,6 +338,10 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=rng)
         kept, held_out = next(splitter.split(rows, strata, groups[rows]))
         return rows[kept], rows[held_out]
+
+    def _strata(self, targets):
+        """Classes to spread evenly over both parts of a split, or None."""
+        return None
 
     def _standardise(self, sequences, targets, weights, rows):
         """Learn how inputs are brought to mean 0 and variance 1 over all time steps of the training rows."""

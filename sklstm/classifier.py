@@ -235,7 +235,10 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         return log_softmax(scores, axis=1)
 
     def _encode_targets(self, y, reset):
-        y = column_or_1d(y, warn=True)
+        try:
+            y = column_or_1d(y, warn=True)
+        except ValueError as error:
+            raise ValueError(f"y must hold one label a sequence: {error}") from error
         check_array(y, dtype=None, ensure_2d=False, input_name="y", estimator=self)
         check_classification_targets(y)
         classes = getattr(self, "_all_classes", None)
@@ -243,7 +246,7 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
             self.classes_ = np.unique(y if classes is None else classes)
             if len(self.classes_) < 2:
                 raise ValueError(
-                    f"A classifier needs at least two classes, but y holds only one class: {self.classes_[0]!r}."
+                    f"A classifier needs at least two classes, but y holds only one class: {self.classes_[0]}."
                 )
             binary = len(self.classes_) == 2
             self.n_outputs_ = 1 if binary else len(self.classes_)
@@ -259,8 +262,14 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
     def _loss(self):
         return losses.binary_log_loss if self.n_outputs_ == 1 else losses.multinomial_log_loss
 
-    def _class_weights(self, targets):
-        return compute_sample_weight(self.class_weight, self.classes_[targets[:, 0].astype(int)])
+    def _class_weights(self, targets, weights):
+        factors = compute_sample_weight(self.class_weight, self.classes_[targets[:, 0].astype(int)])
+        if not (np.isfinite(factors).all() and (factors >= 0).all() and (factors * weights).any()):
+            raise ValueError(
+                "class_weight must hold finite numbers, none negative, and leave some sequence a weight that is not "
+                f"zero; got {self.class_weight!r}."
+            )
+        return factors
 
     def _strata(self, targets):
         # With a class of one member, or more classes than sequences to hold out, there is no even spread.

@@ -120,7 +120,7 @@ out_activation_ : str
 n_features_in_ : int
     Features of a time step; of a table, its columns.
 
-feature_names_in_ : ndarray of shape (n_features_in_,)
+feature_names_in_ : ndarray of shape (n_columns,)
     Names of the columns, where X was a data frame whose column names are all strings.
 """.strip()
 

@@ -125,6 +125,11 @@ def _time_gaps(times, max_gap, lengths):
     for i, (time, length) in enumerate(zip(map(np.asarray, times), lengths, strict=True)):
         if time.shape != (length,):
             raise ValueError(f"times[{i}] has shape {time.shape}, but sequence {i} of X has {length} time steps.")
+        if time.dtype.kind in "fmM" and not np.isfinite(time).all():
+            step = int(np.argmin(np.isfinite(time)))
+            raise ValueError(f"times[{i}] has no time at step {step}. Leave such steps out of X and times.")
+        if time.dtype.kind == "u":
+            time = time.astype(np.int64)  # differences below zero would wrap around
         elapsed = np.diff(time)
         if (elapsed < np.zeros(1, dtype=elapsed.dtype)).any():
             step = int(np.argmax(elapsed < np.zeros(1, dtype=elapsed.dtype))) + 1

@@ -9,6 +9,7 @@ from sklearn.utils import check_array
 from ._core import losses
 from .base import BaseLSTM
 from .docs import document_parameters
+from .sequences import real_array
 
 __all__ = ["LSTMRegressor"]
 
@@ -102,6 +103,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
         return losses.squared_error
 
     def _encode_targets(self, y, reset):
+        y = real_array(y, "y")
         y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y", estimator=self)
         if y.ndim > 2:
             raise ValueError(f"y must have the shape (n_sequences,) or (n_sequences, n_outputs), got {y.shape}.")

@@ -7,6 +7,7 @@ which sequences begin. Padding never exists.
 from numbers import Integral
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
@@ -54,7 +55,7 @@ class Sequences:
     """
 
     def __init__(self, values, offsets):
-        values = _real(np.asarray(values), "values")
+        values = real_array(values, "values")
         if values.ndim != 2:
             raise ValueError(f"values must have two dimensions (time steps, features), got shape {values.shape}.")
         offsets = np.asarray(offsets)
@@ -179,9 +180,10 @@ def as_sequences(X):
     """
     if isinstance(X, Sequences):
         sequences = X
-    elif isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1):
+    elif _is_list(X):
         sequences = _from_list(X)
     else:
+        _reject_other_than_numbers(X)
         X = check_array(
             X,
             dtype=[np.float64, np.float32],
@@ -222,12 +224,18 @@ def check_finite(sequences, name="X"):
     what = "NaN" if np.isnan(values[step, feature]) else "infinity"
     raise ValueError(
         f"Input {name} contains {what}: in sequence {sequence}, time step {step_in_sequence}, feature {feature}. "
-        "Fill gaps first, for example with a SequenceImputer, or leave such time steps out."
+        "Fill gaps first, for example by carrying the last value forward, or leave such time steps out."
     )
 
 
-def _real(array, name):
-    """Floats of a computing type; anything that is not a real number is an error."""
+def real_array(values, name):
+    """An array of floats of a computing type; anything that is not real numbers is an error that calls it by `name`."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} is itself ragged: its elements, such as the features of a time step, differ in number."
+        ) from error
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} has dtype {array.dtype}.")
     if array.dtype == np.float32 or array.dtype == np.float64:
@@ -240,6 +248,26 @@ def _real(array, name):
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name} must hold real numbers: {error}") from error
+
+
+def _reject_other_than_numbers(X):
+    """Raise a ValueError for what scikit-learn would turn into numbers where it can, or report in NumPy's words."""
+    if issparse(X):
+        return  # scikit-learn says it best
+    if isinstance(X, str | bytes | dict) or not any(hasattr(X, name) for name in ("__array__", "__len__", "shape")):
+        raise ValueError(
+            f"X must be an array, a data frame, a list of arrays or Sequences, of real numbers; got {type(X).__name__}."
+        )
+    try:
+        array = np.asarray(X)
+    except ValueError as error:
+        raise ValueError("X is a list of lists that hold more than numbers.") from error
+    if array.dtype.kind in "USmMV":
+        raise ValueError(f"X must hold real numbers, got dtype {array.dtype}.")
+    if array.dtype.kind == "O" and array.ndim:
+        text = next((value for value in array.flat if isinstance(value, str | bytes)), None)
+        if text is not None:
+            raise ValueError(f"X must hold real numbers, got {text!r}.")
 
 
 def _from_array(X):
@@ -257,14 +285,7 @@ def _from_array(X):
 def _from_list(X):
     arrays = []
     for i, sequence in enumerate(X):
-        try:
-            array = _real(np.asarray(sequence), f"sequence {i} of X")
-        except ValueError as error:
-            if "inhomogeneous" in str(error):
-                raise ValueError(
-                    f"Sequence {i} of X is itself ragged: its time steps have different numbers of features."
-                ) from error
-            raise
+        array = real_array(sequence, f"Sequence {i} of X")
         if array.ndim == 0:
             raise ValueError(
                 f"Expected sequences, but element {i} of X is a scalar: {sequence!r}. Reshape your data: one sequence "
@@ -274,7 +295,8 @@ def _from_list(X):
             raise ValueError(
                 f"Sequence {i} of X has shape {array.shape}; a sequence has the shape (n_timesteps, n_features)."
             )
-        # An empty list says nothing about features, as in [[], [1.0, 2.0]]; its emptiness is reported later.
+        if len(array) == 0:
+            raise ValueError(f"Sequence {i} of X has no time steps. Leave such sequences out.")
         arrays.append(array[:, np.newaxis] if array.ndim == 1 else array)
     if not arrays:
         return Sequences(np.empty((0, 1)), [0])
@@ -296,7 +318,7 @@ def validate_sequences(estimator, X, reset):
     time, but its ``n_features_in_`` is its number of columns, as scikit-learn's conventions demand; ``_n_features`` is
     the number of features of a time step in any case.
     """
-    if _is_table(X):
+    if not (isinstance(X, Sequences) or _is_list(X) or len(getattr(X, "shape", ())) > 2):
         sequences = _validate_table(estimator, X, reset)
     else:
         sequences = as_sequences(X)
@@ -315,16 +337,11 @@ def validate_sequences(estimator, X, reset):
     return sequences
 
 
-def _is_table(X):
-    """Whether X is left to scikit-learn's own checks: not a list of sequences, and not three-dimensional."""
-    if isinstance(X, Sequences):
-        return False
+def _is_list(X):
+    """Whether X holds one sequence an element: a list, a tuple, or a one-dimensional array or column of objects."""
     if isinstance(X, list | tuple):
-        return _is_nested_table(X)
-    shape = getattr(X, "shape", None)
-    if shape is None:
-        return True
-    return len(shape) < 3 and not (len(shape) == 1 and X.dtype == np.dtype(object))
+        return not _is_nested_table(X)
+    return getattr(X, "dtype", None) == np.dtype(object) and X.ndim == 1
 
 
 def _is_nested_table(X):
@@ -336,12 +353,13 @@ def _is_nested_table(X):
 
 
 def _validate_table(estimator, X, reset):
+    _reject_other_than_numbers(X)
     options = {"dtype": [np.float64, np.float32], "ensure_all_finite": False}
     if reset or estimator._fitted_on_table:
         table = validate_data(estimator, X, reset=reset, **options)
-    elif estimator._n_features == 1:
-        table = check_array(X, input_name="X", estimator=estimator, **options)
     else:
+        table = check_array(X, input_name="X", estimator=estimator, **options)
+    if not reset and estimator._n_features > 1:
         raise ValueError(
             f"X is a table, which is one feature over time, but {type(estimator).__name__} is expecting "
             f"{estimator._n_features} features at each time step. Reshape your data to (n_sequences, n_timesteps, "

@@ -44,6 +44,7 @@ class History:
     validation_loss_curve: list = field(default_factory=list)
     validation_scores: list = field(default_factory=list)
     best: float = np.inf  # of the loss that is watched
+    best_epoch: int = -1  # counted from 0
     best_parameters: np.ndarray | None = None
     reference: float = np.inf  # the loss that an epoch must fall below by tol to count as progress
     n_stale: int = 0
@@ -51,7 +52,7 @@ class History:
     def add(self, watched, parameters, tol):
         """Take note of an epoch's loss; keep its parameters if they are the best."""
         if watched < self.best:
-            self.best = watched
+            self.best, self.best_epoch = watched, len(self.loss_curve) - 1
             self.best_parameters = parameters.copy()
         if watched < self.reference - tol:
             self.reference, self.n_stale = watched, 0
@@ -98,7 +99,7 @@ class Trainer:
         return self._loss(out, data.targets, data.weights, np.empty_like(out)), out
 
 
-def train(trainer, validation, score, epochs, rng, settings, context):
+def train(trainer, validation, score, rng, settings, before_epoch):
     """Train until the watched loss no longer falls, and leave the network with the weights of its best epoch.
 
     Parameters
@@ -108,13 +109,11 @@ def train(trainer, validation, score, epochs, rng, settings, context):
         Whose loss is watched; without it, the training loss.
     score : callable
         From the network's outputs on the validation data to the score that is recorded beside the loss.
-    epochs : int
-        At most so many.
     rng : RandomState or None
         Shuffles the rows; None leaves them in order.
-    settings : object with tol, n_iter_no_change, learning_rate and verbose
-    context : callable
-        From nothing to the hook that is called after the epoch, which returns True to stop.
+    settings : object with max_iter, tol, n_iter_no_change, learning_rate and verbose
+    before_epoch : callable
+        Called before an epoch; returns what is called after it, which returns True to stop.
 
     Returns
     -------
@@ -124,20 +123,21 @@ def train(trainer, validation, score, epochs, rng, settings, context):
     network = trainer.network
     started = time.perf_counter()
     try:
-        for epoch in range(1, epochs + 1):
-            after_epoch = context()
-            history.loss_curve.append(trainer.epoch(rng))
-            watched = history.loss_curve[-1]
+        for epoch in range(1, settings.max_iter + 1):
+            after_epoch = before_epoch()
+            loss = watched = trainer.epoch(rng)
             if validation is not None:
                 watched, out = trainer.evaluate(validation)
-                history.validation_loss_curve.append(watched)
-                history.validation_scores.append(score(out))
-            if not (np.isfinite(watched) and np.isfinite(network.parameters).all()):
+            if not (np.isfinite([loss, watched]).all() and np.isfinite(network.parameters).all()):
                 _report_divergence(history, epoch)
                 break
+            history.loss_curve.append(loss)
+            if validation is not None:
+                history.validation_loss_curve.append(watched)
+                history.validation_scores.append(score(out))
             history.add(watched, network.parameters, settings.tol)
             if settings.verbose:
-                _print_epoch(history, epoch, epochs, time.perf_counter() - started)
+                _print_epoch(history, settings.max_iter, time.perf_counter() - started)
             if after_epoch():
                 break
             if history.n_stale >= settings.n_iter_no_change:
@@ -148,9 +148,9 @@ def train(trainer, validation, score, epochs, rng, settings, context):
                 network.parameters[:] = history.best_parameters
         else:
             warnings.warn(
-                f"The loss was still falling after max_iter={epochs} epochs. Raise max_iter, or tol to stop earlier.",
+                f"The loss was still falling after max_iter={settings.max_iter} epochs: raise max_iter, or tol.",
                 ConvergenceWarning,
-                stacklevel=5,
+                stacklevel=5,  # through fit and scikit-learn's two decorators to the caller
             )
     except KeyboardInterrupt:
         if history.best_parameters is None:
@@ -171,8 +171,8 @@ def _report_divergence(history, epoch):
     )
 
 
-def _print_epoch(history, epoch, epochs, seconds):
-    parts = [f"Epoch {epoch}/{epochs}", f"loss {history.loss_curve[-1]:.5f}"]
+def _print_epoch(history, max_iter, seconds):
+    parts = [f"Epoch {len(history.loss_curve)}/{max_iter}", f"loss {history.loss_curve[-1]:.5f}"]
     if history.validation_scores:
         parts.append(f"validation loss {history.validation_loss_curve[-1]:.5f}")
         parts.append(f"validation score {history.validation_scores[-1]:.4f}")

@@ -23,7 +23,7 @@ N = 30
 rng = np.random.default_rng(0)
 X = [rng.normal(size=(length, 2)) for length in rng.integers(2, 7, size=N)]
 SUMS = np.array([x[:, 0].sum() for x in X])
-Y = (SUMS > np.median(SUMS)).astype(int)  # classes, or numbers
+Y = np.int64(np.median(SUMS) < SUMS)  # classes, or numbers
 
 
 def fit(Estimator, X=X, y=Y, sample_weight=None, **parameters):
@@ -94,7 +94,8 @@ def test_labels_of_any_type(kind, form):
     model = fit(LSTMClassifier, y=form(y))
     n_classes = len(labels)
     assert_array_equal(model.classes_, np.unique(labels))
-    assert model.classes_.dtype.kind == labels.dtype.kind
+    if form is np.asarray:
+        assert model.classes_.dtype == labels.dtype
     assert model.n_outputs_ == (1 if n_classes == 2 else n_classes)
     assert model.out_activation_ == ("logistic" if n_classes == 2 else "softmax")
     predicted = model.predict(X)
@@ -167,7 +168,7 @@ def test_units_of_the_inputs_do_not_matter(Estimator, factor, offset):
 
 @ESTIMATORS
 def test_a_huge_offset_in_double_precision_inputs(Estimator):
-    # In single precision 1e6 + 1 has six bits left of its fraction; the inputs are standardised before they are rounded.
+    # In single precision 1e6 + 1 has few bits left of its fraction: inputs are standardised before they are rounded.
     y = SUMS if Estimator is LSTMRegressor else Y
     expected = predictions(fit(Estimator, y=y))
     other = [x + 1e6 for x in X]
@@ -391,8 +392,7 @@ def test_fitted_attributes(Estimator, early_stopping):
         assert model.best_loss_ == min(model.loss_curve_)
         assert model.best_validation_score_ is None
     public = {name for name in vars(model) if name.endswith("_")}
-    documented = public | {"classes_"} if Estimator is LSTMRegressor else public
-    assert all(f"{name} :" in Estimator.__doc__ for name in public), documented
+    assert all(f"{name} : " in Estimator.__doc__ for name in public)
 
 
 @ESTIMATORS
@@ -473,7 +473,8 @@ def test_both_have_the_same_defaults():
 @ESTIMATORS
 def test_html(Estimator):
     assert Estimator.__name__ in Estimator()._repr_html_()
-    assert "n_iter_" in fit(Estimator)._repr_html_() or "fitted" in fit(Estimator)._repr_html_()
+    assert "<span>Not fitted</span>" in Estimator()._repr_html_()
+    assert "<span>Fitted</span>" in fit(Estimator)._repr_html_()
 
 
 def test_tags():
@@ -492,10 +493,6 @@ def test_tags():
 
 
 # ---------------------------------------------------------------------------------------------- failures leave no trace
-
-
-def snapshot(model):
-    return pickle.dumps(vars(model))
 
 
 BAD_CALLS = {
@@ -522,8 +519,6 @@ BAD_CALLS = {
 @pytest.mark.parametrize("call", BAD_CALLS)
 def test_a_failed_fit_leaves_the_model_as_it_was(Estimator, call):
     model = fit(Estimator)
-    if call == "partial divergence":
-        model.partial_fit(X, Y)
     before, expected = vars(model).copy(), predictions(model)
     contents = {name: pickle.dumps(value) for name, value in before.items()}
     with pytest.raises(ValueError):  # noqa: PT011 - the words are tested with the bad input

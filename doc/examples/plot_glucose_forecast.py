@@ -41,11 +41,20 @@ def with_change(X):
 
 
 sklearn.set_config(enable_metadata_routing=True)
-lstm = LSTMRegressor(max_iter=30, batch_size=128, validation_fraction=0.25, n_iter_no_change=6, random_state=0)
+lstm = LSTMRegressor(
+    max_iter=30,
+    batch_size=128,
+    validation_fraction=0.25,
+    n_iter_no_change=6,
+    random_state=0,
+)
 model = make_pipeline(FunctionTransformer(with_change), lstm.set_fit_request(groups=True))
 search = GridSearchCV(
     model,
-    {"lstmregressor__hidden_layer_sizes": [16, 32], "lstmregressor__learning_rate_init": [0.003, 0.01]},
+    {
+        "lstmregressor__hidden_layer_sizes": [16, 32],
+        "lstmregressor__learning_rate_init": [0.003, 0.01],
+    },
     scoring="neg_root_mean_squared_error",
     cv=GroupKFold(3),
     n_jobs=2,
@@ -60,7 +69,7 @@ def split(seed):
 
 train, test = split(0)
 search.set_callbacks(ProgressBar()).fit(X[train], y[train], groups=person[train])
-print("best of the grid:", {name.split("__")[1]: value for name, value in search.best_params_.items()})
+print("best of the grid:", search.best_params_)
 
 
 # %%

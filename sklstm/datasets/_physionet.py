@@ -132,7 +132,7 @@ def fetch_physionet_2012(
 
         data : Sequences of n sequences of shape (48, 37)
             One row an hour, float32. The mean of the hour's measurements, for urine their sum; NaN where there are
-            none. Estimators take it after a `SequenceImputer`.
+            none. Estimators want the gaps filled first.
         target : ndarray of int of shape (n,), or Series
             1 if the patient died in hospital, else 0.
         static : ndarray of shape (n, 5), or DataFrame
