@@ -9,7 +9,6 @@ import tempfile
 import warnings
 from pathlib import Path
 
-import numpy as np
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -57,9 +56,8 @@ extensions = [
     Extension(
         f"sklstm._core.{source.stem}",
         [str(source)],
-        include_dirs=[str(CORE), np.get_include()],
+        include_dirs=[str(CORE)],
         depends=[str(header) for header in [*CORE.glob("*.h"), *CORE.glob("cells/*.h")]],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
     )
     for source in sorted(CORE.glob("*.pyx"))
 ]

@@ -13,7 +13,7 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from .network import CELLS, Network
+from .network import Network
 from .optimizers import SGD, Adam
 from .sequences import validate_sequences
 from .threads import effective_n_threads
@@ -23,8 +23,8 @@ from .training import Data, Objective, Trainer, train
 # points of accuracy where there are 50 to 100.
 AUTO_EARLY_STOPPING = 1000
 
-# Rows of the table of values that are standardised at a time: bounds the memory that it takes.
-CHUNK = 1 << 18
+# Time steps whose mean and variance are taken at a time: bounds the memory that it takes.
+STEPS_AT_A_TIME = 1 << 18
 
 
 @contextmanager
@@ -41,7 +41,6 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
 
     _parameter_constraints: dict = {  # noqa: RUF012 - scikit-learn's convention
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "cell": [StrOptions(set(CELLS))],
         "solver": [StrOptions({"adam", "sgd"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -71,7 +70,6 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         self,
         hidden_layer_sizes=(64,),
         *,
-        cell="lstm",
         solver="adam",
         alpha=0.0001,
         batch_size=32,
@@ -97,7 +95,6 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         dtype="float32",
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
-        self.cell = cell
         self.solver = solver
         self.alpha = alpha
         self.batch_size = batch_size
@@ -163,48 +160,46 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         with self._unchanged_on_error():
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
             going_on = self.warm_start and hasattr(self, "_network")
-            validation = (X_val, y_val, sample_weight_val)
             rng = check_random_state(self.random_state)
-            trainer, held_out = self._prepare(
-                X, y, sample_weight, groups, validation, self.early_stopping, rng, going_on, optimizer=None
-            )
-            self._partial_state = None
-            network = trainer.network
+            known = self._check_data(X, y, sample_weight, reset=not going_on)
+            rows, watched = self._hold_out(*known, X_val, y_val, sample_weight_val, groups, rng)
+            trainer = self._trainer(*known, rows, rng, going_on)
+            held_out = None if watched is None else self._data(*watched, np.arange(len(watched[0])))
             history = train(
                 trainer,
                 held_out,
                 lambda out: self._validation_score(out, held_out.targets, held_out.weights),
                 rng if self.shuffle else None,
                 self,
-                self._callback_hook(context, X, y, network),
+                self._callback_hook(context, X, y, trainer.network),
             )
-            watched = held_out is not None
             self.loss_curve_ = history.loss_curve
             self.best_loss_ = history.best
-            self.validation_loss_curve_ = history.validation_loss_curve if watched else None
-            self.validation_scores_ = history.validation_scores if watched else None
-            self.best_validation_score_ = history.validation_scores[history.best_epoch] if watched else None
-            self.t_ = len(trainer.data.rows) * len(history.loss_curve)
-            self._set_network(network)
+            self.validation_loss_curve_ = history.validation_loss_curve if held_out else None
+            self.validation_scores_ = history.validation_scores if held_out else None
+            self.best_validation_score_ = history.validation_scores[history.best_epoch] if held_out else None
+            self.t_ = len(rows) * len(history.loss_curve)
+            self._partial_state = None
+            self._set_network(trainer.network)
             context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
         return self
 
-    def _partial_fit(self, X, y, sample_weight):
+    def _partial_fit(self, X, y, sample_weight, **about_targets):
         with self._unchanged_on_error():
             going_on = hasattr(self, "_network")
             state = copy.deepcopy(self._partial_state) if going_on else None
-            optimizer, rng = state or (None, check_random_state(self.random_state))
-            trainer, _ = self._prepare(
-                X, y, sample_weight, None, (None, None, None), False, rng, going_on, optimizer=optimizer
-            )
+            rng, optimizer = state or (check_random_state(self.random_state), None)
+            known = self._check_data(X, y, sample_weight, reset=not going_on, **about_targets)
+            rows = np.flatnonzero(known[2])
+            trainer = self._trainer(*known, rows, rng, going_on, optimizer)
             loss = trainer.epoch(rng if self.shuffle else None)
             if not (np.isfinite(loss) and np.isfinite(trainer.network.parameters).all()):
                 raise ValueError("Training diverged: the loss is no longer finite. Lower learning_rate_init.")
             self.loss_curve_ = [*(self.loss_curve_ if going_on else []), loss]
             self.best_loss_ = min(self.loss_curve_)
             self.validation_loss_curve_ = self.validation_scores_ = self.best_validation_score_ = None
-            self.t_ = (self.t_ if going_on else 0) + len(trainer.data.rows)
-            self._partial_state = trainer.optimizer, rng
+            self.t_ = (self.t_ if going_on else 0) + len(rows)
+            self._partial_state = rng, trainer.optimizer
             self._set_network(trainer.network)
         return self
 
@@ -223,39 +218,45 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             vars(self).update(before)
             raise
 
-    def _prepare(self, X, y, sample_weight, groups, validation, early_stopping, rng, going_on, optimizer):
-        """Check everything; a trainer of a new network or, if `going_on`, of a copy, and Data to watch, or None."""
-        sequences = validate_sequences(self, X, reset=not going_on)
+    def _check_data(self, X, y, sample_weight, reset, **about_targets):
+        """Sequences, targets (n_sequences, n_targets) and weights (n_sequences,), those of the classes included."""
+        sequences = validate_sequences(self, X, reset)
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         check_consistent_length(sequences, y)
-        targets = self._encode_targets(y, reset=not going_on)
+        targets = self._encode_targets(y, reset, **about_targets)
         with _naming("sample_weight"):
-            weights = self._weights(sample_weight, sequences, targets)
+            return sequences, targets, self._weights(sample_weight, sequences, targets)
+
+    def _hold_out(self, sequences, targets, weights, X_val, y_val, sample_weight_val, groups, rng):
+        """Rows to train on, and the sequences, targets and weights to watch, or None."""
         if groups is not None:
             groups = np.asarray(groups)
             if groups.shape != (len(sequences),):
                 raise ValueError(f"groups must have the shape ({len(sequences)},), one a sequence, got {groups.shape}.")
         rows = np.flatnonzero(weights)
-        held_out = self._validation_data(*validation, early_stopping)
-        if held_out is None and (len(rows) >= AUTO_EARLY_STOPPING if early_stopping == "auto" else early_stopping):
+        watched = self._validation_data(X_val, y_val, sample_weight_val)
+        if watched is None and (
+            len(rows) >= AUTO_EARLY_STOPPING if self.early_stopping == "auto" else self.early_stopping
+        ):
             rows, held_out = self._split(rows, targets, groups, rng)
-            held_out = sequences[held_out], targets[held_out], weights[held_out]
+            watched = sequences[held_out], targets[held_out], weights[held_out]
+        return rows, watched
+
+    def _trainer(self, sequences, targets, weights, rows, rng, going_on, optimizer=None):
+        """What trains a new network on `rows` or, if `going_on`, a copy of the one there is."""
         if going_on:
             network = copy.deepcopy(self._network)
             self._check_same_network(network)
         else:
             self._standardise(sequences, targets, weights, rows)
-            network = Network(sequences.n_features, self._layer_sizes(), self.n_outputs_, self.cell, self.dtype)
+            network = Network(sequences.n_features, self._layer_sizes(), self.n_outputs_, "lstm", self.dtype)
             network.initialize(rng)
         if optimizer is None:
             optimizer = self._new_optimizer(network.parameters)
-        data = self._data(sequences, rows, targets, weights)
+        data = self._data(sequences, targets, weights, rows)
         objective = Objective(self._loss, self.alpha, self.clip_norm)
-        trainer = Trainer(network, data, objective, optimizer, self.batch_size, effective_n_threads(self.n_jobs))
-        if held_out is not None:
-            held_out = self._data(held_out[0], np.arange(len(held_out[0])), *held_out[1:])
-        return trainer, held_out
+        return Trainer(network, data, objective, optimizer, self.batch_size, effective_n_threads(self.n_jobs))
 
     def _callback_hook(self, context, X, y, network):
         """One epoch for scikit-learn's callbacks: called before it, gives what is to be called after it."""
@@ -276,14 +277,9 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         return tuple(int(size) for size in sizes)
 
     def _check_same_network(self, network):
-        same = (network.hidden_layer_sizes, network.cell, network.dtype) == (
-            self._layer_sizes(),
-            self.cell,
-            np.dtype(self.dtype),
-        )
-        if not same:
+        if (network.hidden_layer_sizes, network.dtype) != (self._layer_sizes(), np.dtype(self.dtype)):
             raise ValueError(
-                "hidden_layer_sizes, cell and dtype cannot change between calls that go on with a trained network. "
+                "hidden_layer_sizes and dtype cannot change between calls that go on with a trained network. "
                 "Set warm_start=False, or clone the estimator."
             )
 
@@ -300,7 +296,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         """Factor of each sequence's weight that its target asks for."""
         return 1.0
 
-    def _validation_data(self, X_val, y_val, sample_weight_val, early_stopping):
+    def _validation_data(self, X_val, y_val, sample_weight_val):
         """Sequences, targets and weights that were passed to be watched, or None."""
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be passed together.")
@@ -308,7 +304,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             if sample_weight_val is not None:
                 raise ValueError("sample_weight_val was passed without X_val and y_val, to which it belongs.")
             return None
-        if early_stopping is False:
+        if self.early_stopping is False:
             raise ValueError('X_val was passed, but early_stopping=False: set it to True or "auto".')
         with _naming("X_val"):
             sequences = validate_sequences(self, X_val, reset=False)
@@ -350,24 +346,13 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         if self.standardize:
             scaler = StandardScaler()
             lengths = sequences.lengths
-            first = 0
-            bounds = np.searchsorted(np.cumsum(lengths[rows]), np.arange(CHUNK, lengths[rows].sum() + CHUNK, CHUNK))
-            for last in np.minimum(bounds + 1, len(rows)):
-                if last > first:
-                    part = rows[first:last]
-                    scaler.partial_fit(sequences[part].values, sample_weight=np.repeat(weights[part], lengths[part]))
-                    first = last
+            for part in np.array_split(rows, min(len(rows), -(-lengths[rows].sum() // STEPS_AT_A_TIME))):
+                scaler.partial_fit(sequences[part].values, sample_weight=np.repeat(weights[part], lengths[part]))
             self._shift, self._scale = scaler.mean_.astype(np.float64), 1 / scaler.scale_.astype(np.float64)
 
-    def _data(self, sequences, rows, targets, weights):
-        return Data(
-            sequences,
-            rows,
-            self._network_targets(targets),
-            weights / weights[rows].mean(),
-            self._shift,
-            self._scale,
-        )
+    def _data(self, sequences, targets, weights, rows):
+        weights = weights / weights[rows].mean()
+        return Data(sequences, rows, self._network_targets(targets), weights, self._shift, self._scale)
 
     def _network_targets(self, targets):
         """Targets in the units of the network's outputs."""

@@ -74,7 +74,6 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         self,
         hidden_layer_sizes=(64,),
         *,
-        cell="lstm",
         solver="adam",
         alpha=0.0001,
         batch_size=32,
@@ -96,13 +95,12 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         n_iter_no_change=10,
         clip_norm=1.0,
         standardize=True,
-        class_weight=None,
         n_jobs=None,
         dtype="float32",
+        class_weight=None,
     ):
         super().__init__(
             hidden_layer_sizes,
-            cell=cell,
             solver=solver,
             alpha=alpha,
             batch_size=batch_size,
@@ -159,11 +157,7 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
                 'class_weight="balanced" needs all data at once and does not go with partial_fit. Pass the weights as '
                 "a dict; sklearn.utils.class_weight.compute_class_weight computes them."
             )
-        self._all_classes = classes
-        try:
-            return self._partial_fit(X, y, sample_weight)
-        finally:
-            vars(self).pop("_all_classes", None)
+        return self._partial_fit(X, y, sample_weight, classes=classes)
 
     def predict(self, X):
         """Predict the labels of sequences.
@@ -234,14 +228,13 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
             return np.column_stack([log_expit(-scores), log_expit(scores)])
         return log_softmax(scores, axis=1)
 
-    def _encode_targets(self, y, reset):
+    def _encode_targets(self, y, reset, classes=None):
         try:
             y = column_or_1d(y, warn=True)
         except ValueError as error:
             raise ValueError(f"y must hold one label a sequence: {error}") from error
         check_array(y, dtype=None, ensure_2d=False, input_name="y", estimator=self)
         check_classification_targets(y)
-        classes = getattr(self, "_all_classes", None)
         if reset:
             self.classes_ = np.unique(y if classes is None else classes)
             if len(self.classes_) < 2:

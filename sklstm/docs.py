@@ -6,9 +6,6 @@ PARAMETERS = """
 hidden_layer_sizes : int or array-like of int, default=(64,)
     Units of each recurrent layer, from the input up.
 
-cell : {"lstm"}, default="lstm"
-    What happens at a time step: the vanilla LSTM cell.
-
 solver : {"adam", "sgd"}, default="adam"
     The optimizer: Adam, or stochastic gradient descent with momentum.
 
@@ -75,7 +72,8 @@ clip_norm : float or None, default=1.0
 
 standardize : bool, default=True
     Whether to bring each input feature (over all time steps) and each target of a regression to mean 0 and variance 1.
-    Predictions are in the units of the targets in any case.
+    Predictions are in the units of the targets in any case. Inputs further than 1e9 from zero, in these units or
+    without them, count as 1e9: gates are saturated long before.
 
 n_jobs : int or None, default=None
     Threads. None takes as many as the environment allows: OMP_NUM_THREADS, limits set by threadpoolctl, joblib's limit
@@ -91,7 +89,7 @@ loss_curve_ : list of float
     Training loss of each epoch, in standardised units and with the penalty.
 
 best_loss_ : float
-    Lowest value of the watched loss; the weights are those of its epoch.
+    Lowest value of the watched loss; after `fit`, the weights are those of its epoch.
 
 validation_loss_curve_ : list of float or None
     Loss on the held-out data after each epoch; None without early stopping.

@@ -6,21 +6,15 @@ clipping, snapshots and the optimizers see one array.
 
 import numpy as np
 
-from ._core import inference, training
-from ._core.cells import registry
+from ._core import backprop, inference
+from ._core.cells import LAYER, NETWORK, registry
+from .sequences import offsets_of
 from .threads import single_threaded_blas
 
 CELLS = registry()
 
 # The names by which fused functions of the core are picked.
 TYPE_NAMES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
-
-# Field by field the same as layer_t and network_t in _core/types.pxd.
-_LAYER_FIELDS = "F H G V W_x W_h v z c h dv"
-_NETWORK_FIELDS = "cell n_layers H O W_out b_out block_rows V x dx last dh dc dv zeros"
-LAYER, NETWORK = (
-    np.dtype([(name, np.int64) for name in fields.split()]) for fields in (_LAYER_FIELDS, _NETWORK_FIELDS)
-)
 
 # Sequences whose steps one thread computes together in training. Few rows leave work for every thread; wide layers'
 # weights no longer fit in the second-level cache, and more rows share each read of them.
@@ -88,7 +82,7 @@ class Network:
     def predict(self, sequences, shift, scale, n_threads):
         """Outputs (n_sequences, n_outputs) of sequences, in their order."""
         order, lengths, starts = _longest_first(sequences.offsets[:-1], sequences.lengths)
-        network, layers, _ = self._plan(0, 0, 0, 1)
+        network, layers, _ = self._plan()
         n_threads = min(n_threads, -(-len(lengths) // inference.ROWS))
         work = np.empty((n_threads, inference.scratch_size(network, layers)), dtype=self.dtype)
         out = np.empty((len(lengths), self.n_outputs), dtype=self.dtype)
@@ -99,10 +93,11 @@ class Network:
         result[order] = out
         return result
 
-    def _plan(self, n_steps, n_sequences, n_blocks, block_rows):
+    def _plan(self, n_steps=0, n_sequences=0, block_rows=1):
         """Sizes and places for the compiled core, and how many numbers a minibatch's workspace holds."""
         n_gates, n_vectors = CELLS[self.cell]["n_gates"], len(CELLS[self.cell]["initial"])
         widest = max(self.hidden_layer_sizes)
+        n_blocks = -(-n_sequences // block_rows)
         layers = np.zeros(len(self.hidden_layer_sizes), dtype=LAYER)
         size = 0
 
@@ -154,14 +149,13 @@ class Minibatch:
         self.gradient = np.zeros_like(network.parameters)
         self._work = np.empty(0, dtype=network.dtype)
         self._shape = self._places = None
-        self._forward = training.forward[TYPE_NAMES[network.dtype], TYPE_NAMES[sequences.dtype]]
-        self._backward = training.backward[TYPE_NAMES[network.dtype]]
+        self._forward = backprop.forward[TYPE_NAMES[network.dtype], TYPE_NAMES[sequences.dtype]]
+        self._backward = backprop.backward[TYPE_NAMES[network.dtype]]
 
     def forward(self, rows):
         """Order in which the rows are computed, longest first, and their outputs (n_rows, n_outputs) in that order."""
         order, self._batch_lengths, starts = _longest_first(self.starts[rows], self.lengths[rows])
-        self._cumulative = np.zeros(len(rows) + 1, dtype=np.int64)
-        np.cumsum(self._batch_lengths, out=self._cumulative[1:])
+        self._cumulative = offsets_of(self._batch_lengths)
         network, layers = self._make_room(int(self._cumulative[-1]), len(rows))
         out = np.empty((len(rows), self.network.n_outputs), dtype=self.network.dtype)
         self._forward(
@@ -187,8 +181,7 @@ class Minibatch:
 
     def _make_room(self, n_steps, n_sequences):
         if (n_steps, n_sequences) != self._shape:
-            n_blocks = -(-n_sequences // self.block_rows)
-            network, layers, size = self.network._plan(n_steps, n_sequences, n_blocks, self.block_rows)
+            network, layers, size = self.network._plan(n_steps, n_sequences, self.block_rows)
             if size > len(self._work):
                 self._work = np.empty(size, dtype=self.network.dtype)
             self._shape, self._places = (n_steps, n_sequences), (network, layers)

@@ -89,13 +89,13 @@ def sliding_windows(X, *, window, horizon=1, step=1, gap=0, target=0, times=None
     array([0, 0, 1])
     """
     sequences = as_sequences(X)
-    values = sequences.values[sequences.offsets[0] : sequences.offsets[-1]]
+    values = sequences.values
     if not -values.shape[1] <= target < values.shape[1]:
         raise ValueError(f"target={target} is not one of the {values.shape[1]} features of X.")
     lengths = sequences.lengths
     span = window + gap + horizon
     breaks = np.zeros(len(values), dtype=bool)  # whether a step does not follow the one before it
-    breaks[sequences.offsets[:-1] - sequences.offsets[0]] = True
+    breaks[sequences.offsets[:-1]] = True
     breaks |= _time_gaps(times, max_gap, lengths)
     run_starts = np.flatnonzero(breaks)
     run_of_step = np.cumsum(breaks) - 1
@@ -128,11 +128,10 @@ def _time_gaps(times, max_gap, lengths):
         if time.dtype.kind in "fmM" and not np.isfinite(time).all():
             step = int(np.argmin(np.isfinite(time)))
             raise ValueError(f"times[{i}] has no time at step {step}. Leave such steps out of X and times.")
-        if time.dtype.kind == "u":
-            time = time.astype(np.int64)  # differences below zero would wrap around
-        elapsed = np.diff(time)
-        if (elapsed < np.zeros(1, dtype=elapsed.dtype)).any():
-            step = int(np.argmax(elapsed < np.zeros(1, dtype=elapsed.dtype))) + 1
-            raise ValueError(f"times[{i}] must ascend, but time step {step} comes before the one before it. Sort them.")
-        late.append(np.concatenate([[False], elapsed > max_gap]))
+        backwards = np.flatnonzero(time[1:] < time[:-1])
+        if len(backwards):
+            raise ValueError(
+                f"times[{i}] must ascend, but time step {backwards[0] + 1} comes before the one before it. Sort them."
+            )
+        late.append(np.concatenate([[False], np.diff(time) > max_gap]))
     return np.concatenate(late)

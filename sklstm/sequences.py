@@ -28,7 +28,8 @@ class Sequences:
         any other real type float64.
 
     offsets : array-like of int of shape (n_sequences + 1,)
-        Sequence ``i`` is ``values[offsets[i]:offsets[i + 1]]``.
+        Sequence ``i`` is ``values[offsets[i]:offsets[i + 1]]``. Values outside of all sequences are not kept, so that
+        the attribute of this name begins with 0.
 
     Raises
     ------
@@ -64,8 +65,8 @@ class Sequences:
         offsets = offsets.astype(np.int64)
         if offsets[0] < 0 or offsets[-1] > len(values) or (np.diff(offsets) < 0).any():
             raise ValueError(f"offsets must ascend between 0 and the number of time steps, {len(values)}.")
-        self.values = np.ascontiguousarray(values)
-        self.offsets = offsets
+        self.values = np.ascontiguousarray(values[offsets[0] : offsets[-1]])
+        self.offsets = offsets - offsets[0]
 
     @property
     def lengths(self):
@@ -106,12 +107,13 @@ class Sequences:
             return self.values[self.offsets[key] : self.offsets[key + 1]]
         if isinstance(key, slice) and key.step in (None, 1):
             start, stop, _ = key.indices(len(self))
-            return self._with(self.values, self.offsets[start : max(start, stop) + 1])
+            offsets = self.offsets[start : max(start, stop) + 1]
+            return self._with(self.values[offsets[0] : offsets[-1]], offsets - offsets[0])
         return self._take(np.arange(len(self))[key])
 
     def _take(self, rows):
         starts, lengths = self.offsets[rows], self.lengths[rows]
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        offsets = offsets_of(lengths)
         # Time step k of the result comes from row k of the values, moved by how far its sequence moves.
         steps = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
         return self._with(self.values[steps], offsets)
@@ -123,17 +125,10 @@ class Sequences:
         sequences.values, sequences.offsets = values, offsets
         return sequences
 
-    def __reduce__(self):
-        # A slice is stored without the values outside it.
-        first, last = self.offsets[0], self.offsets[-1]
-        return Sequences, (self.values[first:last], self.offsets - first)
-
     def __eq__(self, other):
         if not isinstance(other, Sequences):
             return NotImplemented
-        return np.array_equal(self.lengths, other.lengths) and np.array_equal(
-            self.values[self.offsets[0] : self.offsets[-1]], other.values[other.offsets[0] : other.offsets[-1]]
-        )
+        return np.array_equal(self.offsets, other.offsets) and np.array_equal(self.values, other.values)
 
     __hash__ = None
 
@@ -141,6 +136,11 @@ class Sequences:
         lengths = self.lengths
         steps = f"{lengths.min()} to {lengths.max()} time steps" if len(self) else "no time steps"
         return f"<Sequences: {len(self)} of {steps}, {self.n_features} features, {self.dtype}>"
+
+
+def offsets_of(lengths):
+    """Offsets of sequences that are stored end to end."""
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
 
 def as_sequences(X):
@@ -197,7 +197,7 @@ def as_sequences(X):
             raise ValueError(
                 f"Found array with dim {X.ndim}, X must have at most three: sequences, time steps, features."
             )
-        sequences = _from_array(X if X.ndim == 3 else X[:, :, np.newaxis])
+        sequences = _from_array(X) if X.ndim == 3 else _from_table(X)
     if len(sequences) == 0:
         raise ValueError("X holds no sequences: at least one is needed.")
     if sequences.n_features == 0:
@@ -212,15 +212,14 @@ def as_sequences(X):
 
 def check_finite(sequences, name="X"):
     """Raise a ValueError that says where the first NaN or infinity is."""
-    first, last = sequences.offsets[0], sequences.offsets[-1]
-    values = sequences.values[first:last]
+    values = sequences.values
     # The sum of finite numbers is finite, but for overflow: the exact look is needed only where it is not.
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(np.sum(values)) or np.isfinite(values).all():
             return
     step, feature = np.argwhere(~np.isfinite(values))[0]
-    sequence = np.searchsorted(sequences.offsets - first, step, side="right") - 1
-    step_in_sequence = step - (sequences.offsets[sequence] - first)
+    sequence = np.searchsorted(sequences.offsets, step, side="right") - 1
+    step_in_sequence = step - sequences.offsets[sequence]
     what = "NaN" if np.isnan(values[step, feature]) else "infinity"
     raise ValueError(
         f"Input {name} contains {what}: in sequence {sequence}, time step {step_in_sequence}, feature {feature}. "
@@ -247,7 +246,7 @@ def real_array(values, name):
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"{name} must hold real numbers: {error}") from error
+        raise type(error)(f"{name} must hold real numbers, but some of its elements are of another type.") from error
 
 
 def _reject_other_than_numbers(X):
@@ -276,10 +275,14 @@ def _from_array(X):
     if n_timesteps and n_features and np.isnan(X[:, -1]).any():
         padding = np.isnan(X).all(axis=2)
         lengths -= np.argmin(np.column_stack([padding[:, ::-1], np.zeros(n_sequences, dtype=bool)]), axis=1)
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    offsets = offsets_of(lengths)
     if offsets[-1] == n_sequences * n_timesteps:
         return Sequences(X.reshape(n_sequences * n_timesteps, n_features), offsets)
     return Sequences(X[np.arange(n_timesteps) < lengths[:, np.newaxis]], offsets)
+
+
+def _from_table(X):
+    return Sequences(X.reshape(-1, 1), np.arange(len(X) + 1) * X.shape[1])
 
 
 def _from_list(X):
@@ -307,8 +310,7 @@ def _from_list(X):
                 f"Sequence {i} of X has {array.shape[1]} features, but sequence 0 has {n_features}. All sequences need "
                 "the same features."
             )
-    offsets = np.concatenate([[0], np.cumsum([len(array) for array in arrays])])
-    return Sequences(np.concatenate(arrays), offsets)
+    return Sequences(np.concatenate(arrays), offsets_of([len(array) for array in arrays]))
 
 
 def validate_sequences(estimator, X, reset):
@@ -347,8 +349,7 @@ def _is_list(X):
 def _is_nested_table(X):
     """Whether a list holds equally long lists of numbers, which scikit-learn reads as a table."""
     return len(X) > 0 and all(
-        isinstance(row, list | tuple) and len(row) == len(X[0]) and all(np.ndim(value) == 0 for value in row[:1])
-        for row in X
+        isinstance(row, list | tuple) and len(row) == len(X[0]) and not (row and np.ndim(row[0])) for row in X
     )
 
 
@@ -356,7 +357,14 @@ def _validate_table(estimator, X, reset):
     _reject_other_than_numbers(X)
     options = {"dtype": [np.float64, np.float32], "ensure_all_finite": False}
     if reset or estimator._fitted_on_table:
-        table = validate_data(estimator, X, reset=reset, **options)
+        try:
+            table = validate_data(estimator, X, reset=reset, **options)
+        except ValueError as error:
+            if isinstance(X, list | tuple) and not reset:
+                raise ValueError(
+                    f"{error} A list of equally long lists is a table; pass arrays for sequences of other lengths."
+                ) from error
+            raise
     else:
         table = check_array(X, input_name="X", estimator=estimator, **options)
     if not reset and estimator._n_features > 1:
@@ -367,4 +375,4 @@ def _validate_table(estimator, X, reset):
         )
     if reset:
         estimator._fitted_on_table = True
-    return Sequences(table.reshape(-1, 1), np.arange(len(table) + 1) * table.shape[1])
+    return _from_table(table)

@@ -148,7 +148,7 @@ def train(trainer, validation, score, rng, settings, before_epoch):
                 network.parameters[:] = history.best_parameters
         else:
             warnings.warn(
-                f"The loss was still falling after max_iter={settings.max_iter} epochs: raise max_iter, or tol.",
+                f"Training reached max_iter={settings.max_iter} epochs before it ran out of progress: raise max_iter.",
                 ConvergenceWarning,
                 stacklevel=5,  # through fit and scikit-learn's two decorators to the caller
             )

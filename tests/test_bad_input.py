@@ -59,12 +59,8 @@ def assert_raises(call, error, words):
     message = str(caught.value)
     for word in words:
         assert word in message, message
-    for word in BARE:
-        assert word not in message, message
-
-
-def unforeseen(*case, reason="NumPy's own words"):
-    return pytest.param(*case, marks=pytest.mark.xfail(strict=True, reason=reason))
+    for word in BARE:  # after a colon they may stand, as the reason
+        assert word not in message.split(": ")[0], message
 
 
 # ---------------------------------------------------------------------------------------------- X
@@ -97,11 +93,11 @@ UNUSABLE = {
     "no sequences in a tuple": ((), ["no sequences"]),
     "no sequences in an object array": (objects(), ["no sequences"]),
     "a part without sequences": (as_sequences(CUBE)[:0], ["no sequences"]),
-    "a list of strings": ([["a", "b"], ["c"]], ["sequence 0 of X", "real numbers"]),
-    "a string among sequences": ([CUBE[0], "abc"], ["sequence 1 of X", "real numbers"]),
-    "dates in a list": ([np.zeros(3, dtype="M8[s]")], ["sequence 0 of X", "real numbers", "datetime64"]),
+    "a list of strings": ([["a", "b"], ["c"]], ["equence 0 of X", "real numbers"]),
+    "a string among sequences": ([CUBE[0], "abc"], ["equence 1 of X", "real numbers"]),
+    "dates in a list": ([np.zeros(3, dtype="M8[s]")], ["equence 0 of X", "real numbers", "datetime64"]),
     "complex": (CUBE + 1j, ["Complex data not supported"]),
-    "complex in a list": ([CUBE[0], CUBE[1] + 1j], ["Complex data not supported", "sequence 1 of X"]),
+    "complex in a list": ([CUBE[0], CUBE[1] + 1j], ["Complex data not supported", "equence 1 of X"]),
     "None among sequences": ([CUBE[0], None], ["element 1 of X", "scalar"]),
     "a list of numbers": ([1.0, 2.0], ["element 0 of X is a scalar", "Reshape your data"]),
     "four dimensions": (CUBE[np.newaxis], ["dim 4", "at most three"]),
@@ -111,7 +107,7 @@ UNUSABLE = {
 # What scikit-learn's own check of tables says.
 NO_TABLE = {
     "one dimension": (TABLE[:, 0], ValueError, ["Expected 2D array, got 1D array", "Reshape your data"]),
-    "a scalar": (3.0, ValueError, ["Expected 2D array, got scalar array"]),
+    "a scalar": (np.array(3.0), ValueError, ["Expected 2D array, got scalar array"]),
     "no rows": (np.empty((0, 5)), ValueError, ["Found array with 0 sample(s)"]),
     "no columns": (np.empty((5, 0)), ValueError, ["0 feature(s) (shape=(5, 0))"]),
     "sparse": (scipy.sparse.csr_array(TABLE), TypeError, ["Sparse data was passed for X"]),
@@ -151,10 +147,10 @@ def test_as_sequences_of_unusable_data(case):
         [["1", "b"]] * N,
         np.zeros((N, 3), dtype="M8[s]"),
         np.zeros((N, 3, 2), dtype="m8[s]"),
-        unforeseen(np.array([["a", 1]] * N, dtype=object)),
-        unforeseen(pd.DataFrame([["a", "b"]] * N)),
-        unforeseen(pd.DataFrame(np.zeros((N, 3), dtype="M8[s]")), reason="dates become numbers unasked"),
-        unforeseen("abc"),
+        np.array([["a", 1]] * N, dtype=object),
+        pd.DataFrame([["a", "b"]] * N),
+        pd.DataFrame(np.zeros((N, 3), dtype="M8[s]")),
+        "abc",
     ],
     ids=[
         *["table of strings", "cube of strings", "table of digits", "table of bytes", "nested strings"],
@@ -167,23 +163,20 @@ def test_only_real_numbers(Estimator, X):
 
 @ESTIMATORS
 @pytest.mark.parametrize(
-    "X",
+    ("X", "words"),
     [
-        unforeseen(pd.Series(list(CUBE))),
-        unforeseen([[1, 2, np.array([3])], [1, 2, 3]]),
-        unforeseen({"a": CUBE}),
-        unforeseen(x for x in CUBE),
-        unforeseen(None, reason="says scalar array: nan"),
+        ([[1, 2, np.array([3])], [1, 2, 3]], ["list of lists"]),
+        ({"a": CUBE}, ["an array, a data frame, a list of arrays or Sequences", "got dict"]),
+        (iter(CUBE), ["an array, a data frame, a list of arrays or Sequences", "got"]),
+        (None, ["an array, a data frame, a list of arrays or Sequences", "got NoneType"]),
+        (CUBE[0].tolist()[0][0], ["an array, a data frame, a list of arrays or Sequences", "got float"]),
     ],
-    ids=["Series of arrays", "array in a table", "dict", "generator", "None"],
+    ids=["array in a table", "dict", "iterator", "None", "float"],
 )
-def test_what_is_no_data_at_all(Estimator, X):
-    with pytest.raises((TypeError, ValueError)) as caught:
-        make(Estimator).fit(X, Y)
-    message = str(caught.value)
-    assert "X" in message
-    for word in [*BARE, "float() argument", "array=nan"]:
-        assert word not in message
+def test_what_is_no_data_at_all(Estimator, X, words):
+    assert_raises(lambda: make(Estimator).fit(X, Y), ValueError, ["X", *words])
+    model = make(Estimator).fit(CUBE, Y)
+    assert_raises(lambda: model.predict(X), ValueError, words)
 
 
 # ---------------------------------------------------------------------------------------------- predict
@@ -237,9 +230,9 @@ def test_another_width(Estimator, training, case):
 @pytest.mark.parametrize(
     ("X", "words"),
     [
-        unforeseen(TABLE[0], ["1D array"], reason="calls it a table"),
-        unforeseen(3.0, ["scalar"], reason="calls it a table"),
-        unforeseen(scipy.sparse.csr_array(TABLE), ["parse data"], reason="calls it a table"),
+        (TABLE[0], ["Expected 2D array, got 1D array"]),
+        (np.array(3.0), ["Expected 2D array, got scalar array"]),
+        (scipy.sparse.csr_array(TABLE), ["Sparse data was passed for X"]),
     ],
     ids=["one dimension", "scalar", "sparse"],
 )
@@ -291,35 +284,29 @@ def test_a_scalar_target(Estimator):
     assert_raises(lambda: make(Estimator).fit(CUBE, 1.0), TypeError, ["Expected sequence or array-like"])
 
 
-@pytest.mark.parametrize(
-    "Estimator",
-    [
-        pytest.param(LSTMRegressor, marks=pytest.mark.xfail(strict=True, reason="drops the imaginary part")),
-        LSTMClassifier,
-    ],
-)
+@ESTIMATORS
 def test_complex_targets(Estimator):
     assert_raises(lambda: make(Estimator).fit(CUBE, Y + 1j), ValueError, ["Complex data not supported"])
 
 
 @pytest.mark.parametrize(
-    "y",
+    ("y", "words"),
     [
-        ["a", "b"] * 5,
-        [[0.0], [1.0, 2.0]] * 5,
-        unforeseen(np.zeros(N, dtype="M8[s]"), reason="dates become numbers unasked"),
-        unforeseen(["1", "2"] * 5, reason="text becomes numbers unasked"),
+        (["a", "b"] * 5, "y must hold real numbers"),
+        (["1", "2"] * 5, "y must hold real numbers"),
+        (np.zeros(N, dtype="M8[s]"), "y must hold real numbers, got dtype datetime64"),
+        (np.array([*Y[1:], "a"], dtype=object), "y must hold real numbers"),
+        ([[0.0], [1.0, 2.0]] * 5, "y is itself ragged"),
     ],
-    ids=["text", "ragged", "dates", "digits"],
+    ids=["text", "digits", "dates", "objects", "ragged"],
 )
-def test_targets_that_are_no_numbers(y):
-    with pytest.raises(ValueError, match=r"^y must hold real numbers, one or equally many a sequence"):
-        make(LSTMRegressor).fit(CUBE, y)
+def test_targets_that_are_no_numbers(y, words):
+    assert_raises(lambda: make(LSTMRegressor).fit(CUBE, y), ValueError, [words])
 
 
-@pytest.mark.xfail(strict=True, reason="NumPy's own words")
 def test_ragged_labels():
-    assert_raises(lambda: make(LSTMClassifier).fit(CUBE, [[0], [1, 2]] * 5), ValueError, ["y"])
+    with pytest.raises(ValueError, match=r"^y must hold one label a sequence"):
+        make(LSTMClassifier).fit(CUBE, [[0], [1, 2]] * 5)
 
 
 def test_another_number_of_outputs():
@@ -456,7 +443,6 @@ def test_a_share_that_leaves_nothing_to_train_on(Estimator):
 
 VALUES = {
     "hidden_layer_sizes": [0, -1, 2.5, "64", None],
-    "cell": ["elman", None, 1],
     "solver": ["lbfgs!", None, 3],
     "alpha": [-1e-9, "a", None, NAN],
     "batch_size": [0, -1, 2.5, "auto", None],

@@ -109,10 +109,9 @@ def test_type_of_values_and_of_computing_are_independent(dtype, values_dtype):
 
 
 def test_rows_of_a_minibatch_are_chosen_and_ordered():
-    """Any rows in any order, twice too; sequences that begin inside a longer table of values."""
+    """Any rows in any order, of a part of a longer table of values."""
     network = naive.random_network(3, (6,), 2)
     sequences = naive.random_sequences(naive.ragged_lengths(20), 3)[4:]
-    assert sequences.offsets[0] > 0
     rows = np.array([11, 3, 7, 0, 15, 8, 2, 14, 6])
     expected = naive.outputs(network, sequences, SHIFT, SCALE)
     assert_allclose(forward(network, sequences, rows=rows), expected[rows], rtol=1e-12)

@@ -456,7 +456,7 @@ def test_parameters(Estimator):
     model = Estimator(8, max_iter=7)
     assert model.get_params()["hidden_layer_sizes"] == 8
     assert set(model.get_params()) == set(Estimator._parameter_constraints)
-    assert model.set_params(max_iter=5, cell="lstm") is model
+    assert model.set_params(max_iter=5, alpha=0.0001) is model
     assert model.max_iter == 5
     with pytest.raises(ValueError, match="Invalid parameter 'units'"):
         model.set_params(units=3)

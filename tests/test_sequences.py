@@ -76,6 +76,7 @@ def assert_same_data(Estimator, X, X_expected):
 RAGGED_FORMS = {
     "tuple": tuple,
     "object array": object_array,
+    "pandas Series": lambda X: pd.Series(list(X)),
     "nested lists": lambda X: [x.tolist() for x in X],
     "list of data frames": lambda X: [pd.DataFrame(x) for x in X],
     "mixed types": lambda X: [x if i % 2 else x.tolist() for i, x in enumerate(X)],

@@ -28,7 +28,7 @@ STACKS = [*((width,) for width in WIDTHS), (64, 33), (7, 16, 5), (256,)]
 DATA = naive.random_sequences(naive.ragged_lengths(45, longest=9), 3)
 
 needs_openmp = pytest.mark.skipif(not openmp.ENABLED, reason="built without OpenMP")
-slow_to_converge = pytest.mark.filterwarnings("ignore:The loss was still falling")
+slow_to_converge = pytest.mark.filterwarnings("ignore:Training reached max_iter")
 
 
 def assert_same_bits(actual, expected, message=""):
@@ -253,7 +253,7 @@ def child_of_a_fork(model, expected, results):
 
 @needs_openmp
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
-@pytest.mark.filterwarnings("ignore:The loss was still falling", "ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:Training reached max_iter", "ignore:.*fork.*:DeprecationWarning")
 def test_forked_child_uses_one_thread():
     """GNU OpenMP's threads do not survive a fork: a child that used two would wait for the other for ever."""
     model = LSTMRegressor(9, max_iter=2, n_jobs=2, random_state=0).fit(DATA, np.arange(45.0))

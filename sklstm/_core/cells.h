@@ -22,11 +22,9 @@ know it. */
 #define MULTIVERSION
 #endif
 
-#define PRAGMA(text) _Pragma(#text)
-#define SIMD_LOOP PRAGMA(omp simd)
+#define SIMD_LOOP _Pragma("omp simd")
 
 #define REAL float
-#define INT int32_t
 #define UINT uint32_t
 #define NAME(name) name##_float
 #define REAL_C(x) x##f
@@ -42,7 +40,6 @@ know it. */
 #include "vmath.h"
 #include "cells/lstm.h"
 #undef REAL
-#undef INT
 #undef UINT
 #undef NAME
 #undef REAL_C
@@ -56,7 +53,6 @@ know it. */
 #undef EXPM1_POLYNOMIAL
 
 #define REAL double
-#define INT int64_t
 #define UINT uint64_t
 #define NAME(name) name##_double
 #define REAL_C(x) x

@@ -1,7 +1,17 @@
-"""The registry of cells as Python sees it, and their two transcendental functions for the tests of the error bounds."""
+"""What Python sees of the core's tables: the registry of cells, and the layouts of its structures.
+
+Also the cells' two transcendental functions, for the tests of their error bounds.
+"""
+import numpy as np
+
 from cython cimport floating
 
-from .types cimport CELLS, N_CELLS
+from .types cimport CELLS, N_CELLS, layer_t, network_t
+
+cdef layer_t _layer
+cdef network_t _network
+LAYER = np.asarray(<layer_t[:1]> &_layer).dtype
+NETWORK = np.asarray(<network_t[:1]> &_network).dtype
 
 
 cdef extern from "cells.h" nogil:

@@ -10,15 +10,12 @@ from cython.parallel cimport prange, threadid
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
-from .layer cimport layer_forward
-from .blas cimport gemm_nn
+from .layer cimport copy_ended, dense_forward, layer_forward
 from .packing cimport pack_step, value_t
 from .types cimport CELLS, layer_t, network_t
 
-cdef enum:
-    ROWS_IN_BLOCK = 8
-
-ROWS = ROWS_IN_BLOCK
+cpdef enum:
+    ROWS = 8
 
 
 def predict(
@@ -33,13 +30,13 @@ def predict(
     """Outputs (n_sequences, n_outputs) of the sequences."""
     cdef const network_t* net = &network[0]
     cdef Py_ssize_t n = lengths.shape[0]
-    cdef Py_ssize_t n_blocks = (n + ROWS_IN_BLOCK - 1) // ROWS_IN_BLOCK
+    cdef Py_ssize_t n_blocks = (n + ROWS - 1) // ROWS
     cdef Py_ssize_t block, first
     with nogil:
         for block in prange(n_blocks, schedule="dynamic", num_threads=n_threads):
-            first = block * ROWS_IN_BLOCK
+            first = block * ROWS
             _predict_block(net, &layers[0], &params[0], &work[threadid(), 0], work.shape[1], &values[0, 0],
-                           &starts[first], &lengths[first], min(ROWS_IN_BLOCK, n - first), &shift[0], &scale[0],
+                           &starts[first], &lengths[first], min(ROWS, n - first), &shift[0], &scale[0],
                            &out[first, 0])
 
 
@@ -48,7 +45,7 @@ def scratch_size(const network_t[::1] network, const layer_t[::1] layers):
     size = max(layers[k].F for k in range(layers.shape[0])) + max(layers[k].G for k in range(layers.shape[0]))
     size += network[0].O + layers[layers.shape[0] - 1].H
     size += sum(4 * layers[k].H for k in range(layers.shape[0]))
-    return ROWS_IN_BLOCK * size
+    return ROWS * size
 
 
 cdef void _predict_block(
@@ -59,20 +56,20 @@ cdef void _predict_block(
 ) noexcept nogil:
     cdef const layer_t* layer
     cdef const layer_t* top = layers + net.n_layers - 1
-    cdef int64_t one_step[ROWS_IN_BLOCK]
+    cdef int64_t one_step[ROWS]
     cdef floating* x = w
-    cdef floating* last = x + ROWS_IN_BLOCK * layers[0].F
-    cdef floating* outputs = last + ROWS_IN_BLOCK * top.H
-    cdef floating* states = outputs + ROWS_IN_BLOCK * net.O
+    cdef floating* last = x + ROWS * layers[0].F
+    cdef floating* outputs = last + ROWS * top.H
+    cdef floating* states = outputs + ROWS * net.O
     cdef floating* z
     cdef floating* state
     cdef const floating* below
     cdef Py_ssize_t n = n_rows, k, r, t, now, size
-    for r in range(ROWS_IN_BLOCK):
+    for r in range(ROWS):
         one_step[r] = 1
     z = states
     for k in range(net.n_layers):
-        z += ROWS_IN_BLOCK * 4 * layers[k].H
+        z += ROWS * 4 * layers[k].H
     memset(w, 0, work_size * sizeof(floating))
 
     for t in range(lengths[0]):
@@ -84,19 +81,14 @@ cdef void _predict_block(
         state = states
         for k in range(net.n_layers):
             layer = layers + k
-            size = ROWS_IN_BLOCK * layer.H
+            size = ROWS * layer.H
             # Each layer has h and c twice: those of the step before, and those of this one.
-            layer_forward(&CELLS[net.cell], layer, params, ROWS_IN_BLOCK, one_step, ROWS_IN_BLOCK, below,
+            layer_forward(&CELLS[net.cell], layer, params, ROWS, one_step, ROWS, below,
                           <const floating*> state + (1 - now) * size, state + (3 - now) * size,
                           z, state + (2 + now) * size, state + now * size)
             below = state + now * size
             state += 4 * size
-        r = n
-        while r > 0 and lengths[r - 1] == t + 1:
-            r -= 1
-        memcpy(last + r * top.H, below + r * top.H, (n - r) * top.H * sizeof(floating))
+        copy_ended(n, lengths, t, top.H, below, last)
 
-    for r in range(ROWS_IN_BLOCK):
-        memcpy(outputs + r * net.O, params + net.b_out, net.O * sizeof(floating))
-    gemm_nn(ROWS_IN_BLOCK, net.O, top.H, last, top.H, params + net.W_out, net.O, <floating> 1, outputs, net.O)
+    dense_forward(ROWS, top.H, net.O, last, params + net.W_out, params + net.b_out, outputs)
     memcpy(out, outputs, n_rows * net.O * sizeof(floating))

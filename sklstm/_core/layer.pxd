@@ -1,4 +1,4 @@
-"""One recurrent layer over one block of sequences: the time loop, forward and back.
+"""One recurrent layer over one block of sequences, the time loop, forward and back; and what stands above it.
 
 A block is a few sequences, longest first, packed by time: first the inputs of all its sequences at step 0, then of
 those that are still alive at step 1, and so on. The rows of a step are thus a prefix of those of the step before,
@@ -8,6 +8,7 @@ These functions live in a header so that both passes over the network compile th
 """
 from cython cimport floating
 from libc.stdint cimport int64_t
+from libc.string cimport memcpy
 
 from .blas cimport gemm_nn, gemm_nt
 from .types cimport cell_t, layer_t
@@ -87,3 +88,29 @@ cdef inline void layer_backward(
             gemm_nt(n, H, G, z + row * G, G, W_h, G, <floating> 1, dh, H)
     if dx != NULL:
         gemm_nt(S, layer.F, G, z, G, params + layer.W_x, G, <floating> 0, dx, layer.F)
+
+
+# The top layer's output at step t, for those sequences whose last step it is.
+cdef inline void copy_ended(
+    Py_ssize_t n, const int64_t* lengths,          # (n,), of the sequences alive at t, descending
+    Py_ssize_t t, Py_ssize_t H,
+    const floating* h,                             # (n, H)
+    floating* last,                                # (n, H)  out: the rows of sequences that end
+) noexcept nogil:
+    cdef Py_ssize_t r = n
+    while r > 0 and lengths[r - 1] == t + 1:
+        r -= 1
+    memcpy(last + r * H, h + r * H, (n - r) * H * sizeof(floating))
+
+
+cdef inline void dense_forward(
+    Py_ssize_t n, Py_ssize_t H, Py_ssize_t O,
+    const floating* h,                     # (n, H)
+    const floating* W,                     # (H, O)
+    const floating* b,                     # (O,)
+    floating* out,                         # (n, O)  out
+) noexcept nogil:
+    cdef Py_ssize_t r
+    for r in range(n):
+        memcpy(out + r * O, b, O * sizeof(floating))
+    gemm_nn(n, O, H, h, H, W, O, <floating> 1, out, O)

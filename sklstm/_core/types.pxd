@@ -21,8 +21,7 @@ cdef extern from "cells.h":
     const int N_CELLS
 
 
-# One recurrent layer, as network.py lays it out: sizes, then where its arrays begin in the flat buffers. Field by
-# field the same as network.LAYER.
+# One recurrent layer, as network.py lays it out: sizes, then where its arrays begin in the flat buffers.
 cdef packed struct layer_t:
     int64_t F            # features in
     int64_t H            # units
@@ -37,7 +36,7 @@ cdef packed struct layer_t:
     int64_t dv           # workspace: (V,) in each block's row of dv
 
 
-# The network around the layers; the same as network.NETWORK.
+# The network around the layers.
 cdef packed struct network_t:
     int64_t cell         # row of the registry
     int64_t n_layers

@@ -1,6 +1,6 @@
 /* tanh and the logistic function, branch-free, so that a loop over them is vectorised.
 
-Included once a precision by cells.h, which defines REAL, INT and NAME. Both functions rest on one expansion,
+Included once a precision by cells.h, which defines REAL, UINT and NAME. Both functions rest on one expansion,
 
     exp(x) - 1 = 2^k (e^r - 1) + (2^k - 1),    x = k ln 2 + r,    |r| <= ln 2 / 2,
 
@@ -9,16 +9,16 @@ exp(x) - 1 keeps tanh accurate relative to its value near zero. Bounds, tested o
 4 units in the last place of the result, and 2.4e-7 (float) or 4.5e-16 (double). Where the logistic function falls below
 1.7e-38 (float) or 3.4e-308 (double), it stays there. A NaN stays a NaN: a comparison with it is false, so clamping lets it through. */
 
-/* exp(x) - 1 for |x| up to about 700 (double) or 87 (float); *scale is 2^k, so that exp(x) = p + scale below. */
+/* e^r - 1, with *scale = 2^k, so that exp(x) = scale p + scale; for |x| up to 87 (float) or 708 (double). */
 static inline __attribute__((always_inline)) REAL NAME(expm1_parts)(REAL x, REAL *scale)
 {
     /* Adding 1.5 * 2^(mantissa bits) rounds to an integer and leaves it in the low bits of the sum. */
     REAL shifted = x * REAL_C(1.4426950408889634) + ROUND_MAGIC;
     REAL k = shifted - ROUND_MAGIC;
     REAL r = (x - k * LN2_HIGH) - k * LN2_LOW;
-    INT bits;
+    UINT bits;
     memcpy(&bits, &shifted, sizeof bits);
-    bits = (INT)(((UINT)bits << MANTISSA_BITS) + EXPONENT_ONE);
+    bits = (bits << MANTISSA_BITS) + EXPONENT_ONE;
     memcpy(scale, &bits, sizeof bits);
     return r + r * r * EXPM1_POLYNOMIAL(r);
 }

@@ -9,19 +9,15 @@ tile by one thread that sums over the blocks in order: so the bits do not depend
 from cython cimport floating
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
-from .blas cimport gemm_nn, gemm_nt, gemm_tn
-from .layer cimport layer_backward, layer_forward
+from .blas cimport gemm_nt, gemm_tn
+from .layer cimport copy_ended, dense_forward, layer_backward, layer_forward
 from .packing cimport pack_block, value_t
 from .types cimport CELLS, layer_t, network_t
 
 cdef enum:
     TILE = 64            # columns of a weight matrix whose gradient one thread computes at a time
-
-
-cdef inline Py_ssize_t _rows_in_block(const network_t* net, Py_ssize_t n_sequences, Py_ssize_t first) noexcept nogil:
-    return min(net.block_rows, n_sequences - first)
 
 
 def forward(
@@ -37,19 +33,19 @@ def forward(
     cdef const network_t* net = &network[0]
     cdef Py_ssize_t n = lengths.shape[0], F = values.shape[1]
     cdef Py_ssize_t n_blocks = (n + net.block_rows - 1) // net.block_rows
-    cdef Py_ssize_t block, first, row
+    cdef Py_ssize_t block, first, row, n_rows
     cdef floating* w = &work[0]
-    cdef floating* zeros = w + net.zeros
 
     with nogil:
-        memset(zeros, 0, net.block_rows * net.H * sizeof(floating))
+        memset(w + net.zeros, 0, net.block_rows * net.H * sizeof(floating))
         for block in prange(n_blocks, schedule="dynamic", num_threads=n_threads):
             first = block * net.block_rows
+            n_rows = min(net.block_rows, n - first)
             row = cumulative[first]
-            pack_block(&values[0, 0], &starts[first], &lengths[first], _rows_in_block(net, n, first), F,
-                       &shift[0], &scale[0], w + net.x + row * F)
-            _forward_block(net, &layers[0], &params[0], w, &lengths[first], _rows_in_block(net, n, first), first,
-                           row, cumulative[first + _rows_in_block(net, n, first)] - row, &out[first, 0])
+            pack_block(&values[0, 0], &starts[first], &lengths[first], n_rows, F, &shift[0], &scale[0],
+                       w + net.x + row * F)
+            _forward_block(net, &layers[0], &params[0], w, &lengths[first], n_rows, first, row,
+                           cumulative[first + n_rows] - row, &out[first, 0])
 
 
 cdef void _forward_block(
@@ -57,11 +53,11 @@ cdef void _forward_block(
     const int64_t* lengths, Py_ssize_t n_rows, Py_ssize_t first, Py_ssize_t row, Py_ssize_t S,
     floating* out,                         # (n_rows, O)  out
 ) noexcept nogil:
-    cdef const layer_t* layer
+    cdef const layer_t* layer = layers
     cdef const floating* x = w + net.x + row * layers[0].F
     cdef const floating* no_state = NULL
     cdef floating* last
-    cdef Py_ssize_t k, r, n, t, H
+    cdef Py_ssize_t k, n = n_rows, t, H
     for k in range(net.n_layers):
         layer = layers + k
         layer_forward(&CELLS[net.cell], layer, params, n_rows, lengths, S, x, no_state, w + net.zeros,
@@ -70,29 +66,12 @@ cdef void _forward_block(
 
     H = layer.H
     last = w + net.last + first * H
-    row = 0
-    n = n_rows
     for t in range(lengths[0]):
-        r = n
-        while r > 0 and lengths[r - 1] == t + 1:
-            r -= 1
-        memcpy(last + r * H, x + (row + r) * H, (n - r) * H * sizeof(floating))
-        row += n
-        n = r
+        copy_ended(n, lengths, t, H, x, last)
+        x += n * H
+        while n > 0 and lengths[n - 1] == t + 1:
+            n -= 1
     dense_forward(n_rows, H, net.O, last, params + net.W_out, params + net.b_out, out)
-
-
-cdef inline void dense_forward(
-    Py_ssize_t n, Py_ssize_t H, Py_ssize_t O,
-    const floating* h,                     # (n, H)
-    const floating* W,                     # (H, O)
-    const floating* b,                     # (O,)
-    floating* out,                         # (n, O)  out
-) noexcept nogil:
-    cdef Py_ssize_t r
-    for r in range(n):
-        memcpy(out + r * O, b, O * sizeof(floating))
-    gemm_nn(n, O, H, h, H, W, O, <floating> 1, out, O)
 
 
 def backward(
@@ -108,7 +87,7 @@ def backward(
     cdef const layer_t* stack = &layers[0]
     cdef Py_ssize_t n = lengths.shape[0]
     cdef Py_ssize_t n_blocks = (n + net.block_rows - 1) // net.block_rows
-    cdef Py_ssize_t block, first, row, task, n_tasks = 1, k
+    cdef Py_ssize_t block, first, row, n_rows, task, n_tasks = 1, k
     cdef floating* w = &work[0]
     cdef floating* input_gradient = &dx[0, 0] if dx.shape[0] else NULL
     for k in range(net.n_layers):
@@ -117,9 +96,10 @@ def backward(
     with nogil:
         for block in prange(n_blocks, schedule="dynamic", num_threads=n_threads):
             first = block * net.block_rows
+            n_rows = min(net.block_rows, n - first)
             row = cumulative[first]
-            _backward_block(net, stack, &params[0], w, &lengths[first], _rows_in_block(net, n, first), block, row,
-                            cumulative[first + _rows_in_block(net, n, first)] - row, &dout[first, 0], input_gradient)
+            _backward_block(net, stack, &params[0], w, &lengths[first], n_rows, block, row,
+                            cumulative[first + n_rows] - row, &dout[first, 0], input_gradient)
         for task in prange(n_tasks, schedule="dynamic", num_threads=n_threads):
             _gradient_task(net, stack, w, &lengths[0], &cumulative[0], n, &dout[0, 0], &gradient[0], task)
 
@@ -164,7 +144,7 @@ cdef void _gradient_task(
     const int64_t* lengths, const int64_t* cumulative, Py_ssize_t n_sequences,
     const floating* dout, floating* gradient, Py_ssize_t task,
 ) noexcept nogil:
-    cdef const layer_t* layer
+    cdef const layer_t* layer = layers
     cdef const floating* x = w + net.x
     cdef Py_ssize_t k, n_tiles, column, S = cumulative[n_sequences]
     for k in range(net.n_layers):
