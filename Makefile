@@ -7,8 +7,7 @@ SOURCES := setup.py pyproject.toml $(shell find sklstm -name '*.py' -o -name '*.
 .PHONY: demo test lint doc bench sanitize clean
 
 demo: $(VENV)/.examples  ## fit an LSTM to real glucose readings and draw its forecast
-	cd doc/examples && MPLBACKEND=agg ../../$(BIN)/python plot_glucose_forecast.py
-	mv doc/examples/glucose_forecast.png .
+	MPLBACKEND=agg $(BIN)/python doc/examples/plot_glucose_forecast.py
 	@echo "The figure is in glucose_forecast.png."
 
 test: $(VENV)/.tests  ## all tests, the README's and the user guide's examples among them
@@ -27,7 +26,7 @@ bench: $(VENV)/.benchmarks  ## speed beside PyTorch, interleaved
 
 # The wheel, not the source folder, is what is tested and shown. It is built once, and anew when a source has changed.
 $(VENV)/wheel: $(SOURCES) | $(VENV)
-	rm -rf $@
+	rm -rf $@ build
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir $@ .
 
 $(VENV)/.lint: pyproject.toml | $(VENV)
@@ -45,8 +44,10 @@ $(VENV):
 
 sanitize:  ## ten fits and predictions under AddressSanitizer and UndefinedBehaviorSanitizer
 	test -d $(VENV)-sanitize || $(PYTHON) -m venv $(VENV)-sanitize
+	rm -rf build
 	CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined" LDFLAGS="-fsanitize=address,undefined" \
 		$(VENV)-sanitize/bin/python -m pip install --quiet .
+	rm -rf build
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 		ASAN_OPTIONS=detect_leaks=0 $(VENV)-sanitize/bin/python tests/memory_check.py
 

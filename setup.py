@@ -26,13 +26,11 @@ class BuildCore(build_ext):
     """Compiler flags by what the compiler can do, found out by compiling."""
 
     def build_extensions(self):
-        msvc = self.compiler.compiler_type == "msvc"
-        compile_flags = ["/O2"] if msvc else ["-O1", "-g"] if DEBUG else ["-O3", "-g0"]
-        link_flags = [] if msvc or DEBUG else ["-Wl,-s"] if sys.platform == "linux" else []
-        openmp = ["/openmp:experimental"] if msvc else ["-fopenmp"]
-        if self.compiles(OPENMP_PROGRAM, openmp):
-            compile_flags += openmp
-            link_flags += [] if msvc else openmp
+        compile_flags = ["-O1", "-g"] if DEBUG else ["-O3", "-g0"]
+        link_flags = ["-Wl,-s"] if sys.platform == "linux" and not DEBUG else []
+        if self.links(OPENMP_PROGRAM, ["-fopenmp"]):
+            compile_flags.append("-fopenmp")
+            link_flags.append("-fopenmp")
         else:
             warnings.warn("\n\n*** This compiler has no OpenMP: sklstm will use ONE THREAD. ***\n", stacklevel=1)
         for extension in self.extensions:
@@ -40,13 +38,13 @@ class BuildCore(build_ext):
             extension.extra_link_args += link_flags
         super().build_extensions()
 
-    def compiles(self, program, flags):
+    def links(self, program, flags):
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "probe.c"
             source.write_text(program)
             try:
                 objects = self.compiler.compile([str(source)], output_dir=folder, extra_postargs=flags)
-                self.compiler.link_executable(objects, str(Path(folder) / "probe"), extra_postargs=flags)
+                self.compiler.link_shared_object(objects, str(Path(folder) / "probe.so"), extra_postargs=flags)
             except Exception:  # whatever a compiler raises, it means no
                 return False
             return True
@@ -61,9 +59,12 @@ extensions = [
     )
     for source in sorted(CORE.glob("*.pyx"))
 ]
+if not extensions:
+    raise FileNotFoundError(f"No Cython sources in {CORE}: this is not a whole copy of the project.")
 setup(
     ext_modules=cythonize(
         extensions,
+        build_dir="build/cython-debug" if DEBUG else "build/cython",
         compiler_directives={
             "language_level": 3,
             "boundscheck": DEBUG,

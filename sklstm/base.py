@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from .network import Network
 from .optimizers import SGD, Adam
 from .sequences import validate_sequences
-from .threads import effective_n_threads
+from .threads import effective_n_threads, single_threaded_blas
 from .training import Data, Objective, Trainer, train
 
 # From so many sequences on, early_stopping="auto" is on. Below, the sequences held out cost more than they tell: 10
@@ -164,7 +164,11 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             known = self._check_data(X, y, sample_weight, reset=not going_on)
             rows, watched = self._hold_out(*known, X_val, y_val, sample_weight_val, groups, rng)
             trainer = self._trainer(*known, rows, rng, going_on)
-            held_out = None if watched is None else self._data(*watched, np.arange(len(watched[0])))
+            trainer.data.weights /= trainer.data.weights[rows].mean()
+            held_out = None
+            if watched is not None:
+                held_out = self._data(*watched, np.arange(len(watched[0])))
+                held_out.weights /= held_out.weights.mean()
             history = train(
                 trainer,
                 held_out,
@@ -225,8 +229,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         check_consistent_length(sequences, y)
         targets = self._encode_targets(y, reset, **about_targets)
-        with _naming("sample_weight"):
-            return sequences, targets, self._weights(sample_weight, sequences, targets)
+        return sequences, targets, self._weights(sample_weight, sequences, targets, learn=True)
 
     def _hold_out(self, sequences, targets, weights, X_val, y_val, sample_weight_val, groups, rng):
         """Rows to train on, and the sequences, targets and weights to watch, or None."""
@@ -249,7 +252,8 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             network = copy.deepcopy(self._network)
             self._check_same_network(network)
         else:
-            self._standardise(sequences, targets, weights, rows)
+            with single_threaded_blas():  # its sums, too, would depend on the number of threads
+                self._standardise(sequences, targets, weights / weights.max(), rows)
             network = Network(sequences.n_features, self._layer_sizes(), self.n_outputs_, "lstm", self.dtype)
             network.initialize(rng)
         if optimizer is None:
@@ -288,12 +292,13 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             return Adam(parameters, self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon)
         return SGD(parameters, self.learning_rate_init, self.momentum, self.nesterovs_momentum)
 
-    def _weights(self, sample_weight, sequences, targets):
-        weights = _check_sample_weight(sample_weight, sequences, dtype=np.float64, ensure_non_negative=True)
-        return weights * self._class_weights(targets, weights)
+    def _weights(self, sample_weight, sequences, targets, learn, name="sample_weight"):
+        with _naming(name):
+            weights = _check_sample_weight(sample_weight, sequences, dtype=np.float64, ensure_non_negative=True)
+        return weights * self._class_weights(targets, weights, learn)
 
-    def _class_weights(self, targets, weights):
-        """Factor of each sequence's weight that its target asks for."""
+    def _class_weights(self, targets, weights, learn):
+        """Factor of each sequence's weight that its target asks for; learnt from these data, or as it was learnt."""
         return 1.0
 
     def _validation_data(self, X_val, y_val, sample_weight_val):
@@ -311,8 +316,8 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         with _naming("y_val"):
             check_consistent_length(sequences, y_val)
             targets = self._encode_targets(y_val, reset=False)
-        with _naming("sample_weight_val"):
-            return sequences, targets, self._weights(sample_weight_val, sequences, targets)
+        weights = self._weights(sample_weight_val, sequences, targets, learn=False, name="sample_weight_val")
+        return sequences, targets, weights
 
     def _split(self, rows, targets, groups, rng):
         """Part `rows` into those to train on and those to watch."""
@@ -329,11 +334,19 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             raise ValueError("early_stopping needs at least two groups to hold one out: set it to False.")
         if strata is None:
             splitter = GroupShuffleSplit(1, test_size=self.validation_fraction, random_state=rng)
-        else:
-            n_splits = int(np.clip(round(1 / self.validation_fraction), 2, n_groups))
-            splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=rng)
-        kept, held_out = next(splitter.split(rows, strata, groups[rows]))
-        return rows[kept], rows[held_out]
+            kept, held_out = next(splitter.split(rows, groups=groups[rows]))
+            return rows[kept], rows[held_out]
+        # Folds of whole groups with the classes spread evenly: as many of them are held out as come nearest the share.
+        n_folds = int(min(20, n_groups, np.unique(strata, return_counts=True)[1].min()))
+        folds = [
+            fold
+            for _, fold in StratifiedGroupKFold(n_folds, shuffle=True, random_state=rng).split(
+                rows, strata, groups[rows]
+            )
+        ]
+        n_held_out = int(np.clip(round(self.validation_fraction * n_folds), 1, n_folds - 1))
+        held_out = np.isin(np.arange(len(rows)), np.concatenate(folds[:n_held_out]))
+        return rows[~held_out], rows[held_out]
 
     def _strata(self, targets):
         """Classes to spread evenly over both parts of a split, or None."""
@@ -351,7 +364,6 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             self._shift, self._scale = scaler.mean_.astype(np.float64), 1 / scaler.scale_.astype(np.float64)
 
     def _data(self, sequences, targets, weights, rows):
-        weights = weights / weights[rows].mean()
         return Data(sequences, rows, self._network_targets(targets), weights, self._shift, self._scale)
 
     def _network_targets(self, targets):

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.utils import check_array, column_or_1d, compute_sample_weight
+from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
@@ -255,14 +255,27 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
     def _loss(self):
         return losses.binary_log_loss if self.n_outputs_ == 1 else losses.multinomial_log_loss
 
-    def _class_weights(self, targets, weights):
-        factors = compute_sample_weight(self.class_weight, self.classes_[targets[:, 0].astype(int)])
+    def _class_weights(self, targets, weights, learn):
+        labels = targets[:, 0].astype(int)
+        if learn:
+            self._class_factors = self._factors_of_classes(labels[weights > 0])
+        factors = self._class_factors[labels]
         if not (np.isfinite(factors).all() and (factors >= 0).all() and (factors * weights).any()):
             raise ValueError(
                 "class_weight must hold finite numbers, none negative, and leave some sequence a weight that is not "
                 f"zero; got {self.class_weight!r}."
             )
         return factors
+
+    def _factors_of_classes(self, labels):
+        if self.class_weight == "balanced":
+            counts = np.bincount(labels, minlength=len(self.classes_))
+            return counts.sum() / np.maximum(counts, 1) / np.count_nonzero(counts)
+        weight = self.class_weight or {}
+        unknown = set(weight) - set(self.classes_)
+        if unknown:
+            raise ValueError(f"class_weight has weights for {unknown}, but the classes are {self.classes_.tolist()}.")
+        return np.array([weight.get(label, 1.0) for label in self.classes_], dtype=np.float64)
 
     def _strata(self, targets):
         # With a class of one member, or more classes than sequences to hold out, there is no even spread.

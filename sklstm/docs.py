@@ -77,8 +77,8 @@ standardize : bool, default=True
 
 n_jobs : int or None, default=None
     Threads. None takes as many as the environment allows: OMP_NUM_THREADS, limits set by threadpoolctl, joblib's limit
-    for its workers, the cores granted to the process, and never more than the physical cores. Results do not depend on
-    it.
+    for its workers, the cores granted to the process, and never more than the physical cores. -1 means the same, -2
+    one fewer. Results do not depend on it.
 
 dtype : {"float32", "float64"}, default="float32"
     Precision of the computation, whatever that of the data.

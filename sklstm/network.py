@@ -157,10 +157,12 @@ class Minibatch:
         order, self._batch_lengths, starts = _longest_first(self.starts[rows], self.lengths[rows])
         self._cumulative = offsets_of(self._batch_lengths)
         network, layers = self._make_room(int(self._cumulative[-1]), len(rows))
+        # A thread without a block would only be waited for.
+        self._n_threads = min(self.n_threads, -(-len(rows) // self.block_rows))
         out = np.empty((len(rows), self.network.n_outputs), dtype=self.network.dtype)
         self._forward(
             network, layers, self.network.parameters, self._work, self.sequences.values, starts, self._batch_lengths,
-            self._cumulative, self.shift, self.scale, out, self.n_threads,
+            self._cumulative, self.shift, self.scale, out, self._n_threads,
         )  # fmt: skip
         return rows[order], out
 
@@ -175,7 +177,7 @@ class Minibatch:
         dx = np.empty((n_steps, self.network.n_features), dtype=self.network.dtype)
         self._backward(
             network, layers, self.network.parameters, self._work, self._batch_lengths, self._cumulative, dout,
-            self.gradient, dx, self.n_threads,
+            self.gradient, dx, self._n_threads,
         )  # fmt: skip
         return dx
 
@@ -200,5 +202,6 @@ def _glorot(n_in, n_out, shape, rng):
 
 
 def _orthogonal(n, rng):
-    q, r = np.linalg.qr(rng.standard_normal((n, n)))
+    with single_threaded_blas():
+        q, r = np.linalg.qr(rng.standard_normal((n, n)))
     return q * np.sign(np.diag(r))  # without the signs, not uniform over the orthogonal matrices

@@ -241,8 +241,7 @@ def real_array(values, name):
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     if array.dtype == np.float16:
         return array.astype(np.float32)
-    if array.dtype.kind not in "biufO":
-        raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}.")
+    _reject_text(array, name)
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
@@ -261,12 +260,16 @@ def _reject_other_than_numbers(X):
         array = np.asarray(X)
     except ValueError as error:
         raise ValueError("X is a list of lists that hold more than numbers.") from error
-    if array.dtype.kind in "USmMV":
-        raise ValueError(f"X must hold real numbers, got dtype {array.dtype}.")
+    _reject_text(array, "X")
+
+
+def _reject_text(array, name):
+    if array.dtype.kind in "USTmMV":
+        raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}.")
     if array.dtype.kind == "O" and array.ndim:
         text = next((value for value in array.flat if isinstance(value, str | bytes)), None)
         if text is not None:
-            raise ValueError(f"X must hold real numbers, got {text!r}.")
+            raise ValueError(f"{name} must hold real numbers, got {text!r}.")
 
 
 def _from_array(X):

@@ -29,17 +29,15 @@ def _n_physical_cores():
 
 
 def effective_n_threads(n_jobs):
-    """Threads for `n_jobs`, by scikit-learn's rules for OpenMP.
+    """Threads for `n_jobs`.
 
-    None means as many as the environment allows: OMP_NUM_THREADS if it is set (loky sets it for its workers), else
-    the smaller of OpenMP's limit, which threadpoolctl can lower, and the physical cores that the control group grants.
-    A negative number -k means all of these but k - 1.
+    None means as many as the environment allows: the smaller of OpenMP's limit, which OMP_NUM_THREADS sets (as loky
+    does for its workers) and threadpoolctl can lower, and the physical cores that the control group grants. A
+    negative number -k means all of these but k - 1.
     """
     if _in_forked_child:
         return 1
-    most = openmp.max_threads()
-    if not os.environ.get("OMP_NUM_THREADS"):
-        most = min(most, _n_physical_cores())
+    most = min(openmp.max_threads(), _n_physical_cores())
     if n_jobs is None:
         return most
     return n_jobs if n_jobs > 0 else max(1, most + n_jobs + 1)

@@ -22,7 +22,7 @@ class Data:
     sequences: object
     rows: np.ndarray
     targets: np.ndarray  # (n_sequences, n_targets), float64
-    weights: np.ndarray  # (n_sequences,), float64, mean 1 over the rows
+    weights: np.ndarray  # (n_sequences,), float64
     shift: np.ndarray
     scale: np.ndarray
 
@@ -129,6 +129,7 @@ def train(trainer, validation, score, rng, settings, before_epoch):
             if validation is not None:
                 watched, out = trainer.evaluate(validation)
             if not (np.isfinite([loss, watched]).all() and np.isfinite(network.parameters).all()):
+                after_epoch()
                 _report_divergence(history, epoch)
                 break
             history.loss_curve.append(loss)

@@ -6,9 +6,12 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from sklstm import LSTMClassifier, LSTMRegressor
+from sklstm._core import openmp
 
 
 def main():
+    if not openmp.ENABLED:
+        raise RuntimeError("Built without OpenMP: threads would not be checked.")
     warnings.simplefilter("ignore", ConvergenceWarning)
     rng = np.random.default_rng(0)
     shapes = [(1, 1, 1), (3, 2, 7), (33, 5, 12), (65, 17, 3), (40, 9, 70)]  # sequences, longest, features

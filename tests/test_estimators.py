@@ -193,6 +193,19 @@ def test_inputs_are_standardised_over_all_steps(Estimator):
 
 
 @ESTIMATORS
+def test_scales_are_weighted_as_the_sequences_are(Estimator):
+    weights = np.random.default_rng(1).integers(0, 4, size=N)
+    y = SUMS if Estimator is LSTMRegressor else Y
+    model = fit(Estimator, y=y, sample_weight=weights)
+    steps = np.concatenate([x for x, weight in zip(X, weights, strict=True) for _ in range(weight)])
+    assert_allclose(model._shift, steps.mean(axis=0))
+    assert_allclose(model._scale, 1 / steps.std(axis=0))
+    if Estimator is LSTMRegressor:
+        assert_allclose(model._target_shift, np.repeat(y, weights).mean())
+        assert_allclose(model._target_scale, np.repeat(y, weights).std())
+
+
+@ESTIMATORS
 @pytest.mark.parametrize("value", [0.0, 5.0, -1e6, 0.1])
 def test_a_constant_feature_says_nothing(Estimator, value):
     other = [np.column_stack([x, np.full(len(x), value)]) for x in X]
@@ -550,3 +563,23 @@ def test_labels_of_a_failed_fit_are_forgotten():
     with pytest.raises(ValueError, match="Negative"):
         model.partial_fit(X, Y, classes=[0, 1], sample_weight=-np.ones(N))
     assert not hasattr(model, "_all_classes")
+
+
+# ---------------------------------------------------------------------------------------------- weights of classes
+
+
+def test_class_weights_hold_where_a_batch_lacks_a_class():
+    model = LSTMClassifier(4, max_iter=2, class_weight={1: 10.0})
+    model.partial_fit(X, np.zeros(N), classes=[0, 1]).partial_fit(X, Y)
+    assert_array_equal(model._class_factors, [1, 10])
+    model.fit(X, Y, X_val=X[:3], y_val=[0, 0, 0])
+
+
+def test_balanced_weights_count_what_is_trained_on():
+    weights = np.where((Y == 1) & (np.arange(N) % 3 > 0), 0.0, 1.0)
+    kept = np.flatnonzero(weights)
+    parameters = {"class_weight": "balanced", "shuffle": False}
+    left_out = LSTMClassifier(4, max_iter=2, **parameters).fit([X[i] for i in kept], Y[kept])
+    assert_array_equal(
+        predictions(LSTMClassifier(4, max_iter=2, **parameters).fit(X, Y, sample_weight=weights)), predictions(left_out)
+    )

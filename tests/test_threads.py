@@ -217,7 +217,7 @@ def test_limit_ends_with_its_context(six_cores):
 
 @needs_openmp
 def test_environment_sets_the_number_of_threads():
-    """OMP_NUM_THREADS may ask for more than there are cores; threadpoolctl can still lower it."""
+    """OMP_NUM_THREADS never asks for more than there are cores; threadpoolctl lowers it; n_jobs may ask for more."""
     code = """
 from threadpoolctl import threadpool_limits
 from sklstm.threads import effective_n_threads as n
@@ -225,8 +225,10 @@ print(n(None), n(-1), n(-2), n(2))
 with threadpool_limits(3, user_api="openmp"):
     print(n(None))
 """
-    n = (os.cpu_count() or 1) + 5
-    assert run_python(code, OMP_NUM_THREADS=str(n)).split() == [str(k) for k in [n, n, n - 1, 2, 3]]
+    n = threads._n_physical_cores()
+    expected = [n, n, max(1, n - 1), 2, min(n, 3)]
+    assert run_python(code, OMP_NUM_THREADS=str(n + 5)).split() == [str(k) for k in expected]
+    assert run_python(code, OMP_NUM_THREADS="1").split() == ["1", "1", "1", "2", str(min(n, 3))]
 
 
 @needs_openmp
@@ -424,3 +426,16 @@ class TestBlasLimitOverThreads:
             pass
         with ThreadPoolExecutor(1) as pool:
             assert pool.submit(limited).result() == {1}
+
+
+@slow_to_converge
+def test_scales_do_not_depend_on_the_threads_of_blas():
+    """Weighted sums over many steps are products too, which OpenBLAS rounds by its number of threads (12 features)."""
+    rng = np.random.default_rng(0)
+    X = Sequences(rng.normal(size=(200_000, 12)), np.arange(0, 200_001, 1000))
+    models = []
+    for n in (1, 2):
+        with threadpool_limits(n, user_api="blas"):
+            models.append(LSTMRegressor(2, max_iter=1, n_jobs=1).fit(X, np.arange(200)))
+    assert np.array_equal(models[0]._shift, models[1]._shift)
+    assert np.array_equal(models[0]._scale, models[1]._scale)

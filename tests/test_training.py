@@ -282,6 +282,20 @@ def test_an_adaptive_learning_rate_falls_after_four_epochs_without_progress(Esti
 
 
 @ESTIMATORS
+def test_moments_are_forgotten_with_the_weights_that_they_belong_to(Estimator, monkeypatch):
+    before = []  # each of Adam's steps: whether its state was fresh
+    step = Adam.step
+
+    def spy(self, parameters, gradient):
+        before.append(not (self.n_steps or self.first.any() or self.second.any()))
+        step(self, parameters, gradient)
+
+    monkeypatch.setattr(Adam, "step", spy)
+    make(Estimator, batch_size=N, max_iter=20, n_iter_no_change=10, tol=1e9).fit(X, Y)
+    assert np.flatnonzero(before).tolist() == [0, 5, 9]
+
+
+@ESTIMATORS
 def test_a_constant_learning_rate_stays(Estimator, learning_rates):
     make(Estimator, batch_size=N, max_iter=20, tol=1e9, learning_rate="constant").fit(X, Y)
     assert_allclose(learning_rates, [0.01] * 11)
@@ -607,3 +621,14 @@ def test_validation_scores_of_a_regression_are_r2():
     model = make(LSTMRegressor).fit(X, SUMS * 1000 + 5, X_val=X_VAL, y_val=SUMS[::3] * 1000 + 5)
     expected = r2_score(SUMS[::3] * 1000 + 5, model.predict(X_VAL))
     assert_allclose(model.best_validation_score_, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.25, 0.4, 0.8])
+def test_the_share_of_groups_held_out_is_the_one_asked_for(fraction):
+    model = LSTMClassifier(validation_fraction=fraction)
+    model.classes_ = np.array([0, 1])
+    rows, groups = np.arange(1000), np.repeat(np.arange(100), 10)
+    kept, held_out = model._split(rows, (groups % 2)[:, np.newaxis], groups, np.random.RandomState(0))
+    assert len(held_out) == pytest.approx(1000 * fraction, abs=30)
+    assert not set(groups[kept]) & set(groups[held_out])
+    assert_array_equal(np.sort(np.concatenate([kept, held_out])), rows)
