@@ -579,7 +579,8 @@ def test_balanced_weights_count_what_is_trained_on():
     weights = np.where((Y == 1) & (np.arange(N) % 3 > 0), 0.0, 1.0)
     kept = np.flatnonzero(weights)
     parameters = {"class_weight": "balanced", "shuffle": False}
-    left_out = LSTMClassifier(4, max_iter=2, **parameters).fit([X[i] for i in kept], Y[kept])
+    left_out = LSTMClassifier(4, max_iter=2, random_state=0, **parameters).fit([X[i] for i in kept], Y[kept])
     assert_array_equal(
-        predictions(LSTMClassifier(4, max_iter=2, **parameters).fit(X, Y, sample_weight=weights)), predictions(left_out)
+        predictions(LSTMClassifier(4, max_iter=2, random_state=0, **parameters).fit(X, Y, sample_weight=weights)),
+        predictions(left_out),
     )
