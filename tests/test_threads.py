@@ -44,7 +44,13 @@ def run_python(code, **environment):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(here), **environment}
     environment = {name: value for name, value in environment.items() if value is not None}
     process = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", code],
+        env=environment,
+        cwd=Path(__file__).parent,  # not the source folder, whose package may not be built
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert process.returncode == 0, process.stderr
     return process.stdout.strip()
