@@ -23,6 +23,7 @@ extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 numpydoc_show_class_members = False
+toc_object_entries_show_parents = "hide"
 numpydoc_xref_param_type = False
 
 html_theme = "pydata_sphinx_theme"
@@ -45,6 +46,7 @@ html_sidebars = {page: [] for page in ("index", "user_guide", "internals", "chan
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
+    "within_subsection_order": "FileNameSortKey",
     # The other example needs data that must be downloaded.
     "filename_pattern": r"plot_glucose",
     "min_reported_time": 1e9,  # each machine has its own times, and none of the examples is a benchmark

@@ -9,12 +9,12 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from ._core import losses
 from .base import BaseLSTM
-from .docs import document_parameters
+from .docs import shared_documentation
 
 __all__ = ["LSTMClassifier"]
 
 
-@document_parameters
+@shared_documentation
 class LSTMClassifier(ClassifierMixin, BaseLSTM):
     """Classification of sequences with a long short-term memory network.
 
@@ -41,16 +41,7 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
     --------
     LSTMRegressor : Regression on sequences.
 
-    Notes
-    -----
-    The equations are those of [1]_ with the forget gate of [2]_; its bias starts at 1. Weights start
-    Glorot-uniform, and orthogonal within each recurrent gate.
-
-    References
-    ----------
-    .. [1] Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9(8):1735-1780, 1997.
-    .. [2] Gers, Schmidhuber and Cummins, "Learning to forget: continual prediction with LSTM", Neural Computation
-       12(10):2451-2471, 2000.
+    {notes}
 
     Examples
     --------

@@ -122,10 +122,23 @@ feature_names_in_ : ndarray of shape (n_columns,)
     Names of the columns, where X was a data frame whose column names are all strings.
 """.strip()
 
+NOTES = """
+Notes
+-----
+The equations are those of [1]_ with the forget gate of [2]_; its bias starts at 1. Weights start
+Glorot-uniform, and orthogonal within each recurrent gate.
 
-def document_parameters(estimator):
-    """Fill ``{parameters}`` and ``{attributes}`` in a class's docstring."""
+References
+----------
+.. [1] Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9(8):1735-1780, 1997.
+.. [2] Gers, Schmidhuber and Cummins, "Learning to forget: continual prediction with LSTM", Neural Computation
+   12(10):2451-2471, 2000.
+""".strip()
+
+
+def shared_documentation(estimator):
+    """Fill ``{parameters}``, ``{attributes}`` and ``{notes}`` in a class's docstring."""
     if estimator.__doc__ is not None:  # python -OO drops docstrings
-        parts = {"parameters": PARAMETERS, "attributes": ATTRIBUTES}
+        parts = {"parameters": PARAMETERS, "attributes": ATTRIBUTES, "notes": NOTES}
         estimator.__doc__ = inspect.cleandoc(estimator.__doc__).format(**parts)
     return estimator

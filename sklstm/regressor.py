@@ -8,13 +8,13 @@ from sklearn.utils import check_array
 
 from ._core import losses
 from .base import BaseLSTM
-from .docs import document_parameters
+from .docs import shared_documentation
 from .sequences import real_array
 
 __all__ = ["LSTMRegressor"]
 
 
-@document_parameters
+@shared_documentation
 class LSTMRegressor(RegressorMixin, BaseLSTM):
     """Regression on sequences with a long short-term memory network.
 
@@ -34,16 +34,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
     LSTMClassifier : Classification of sequences.
     sklstm.preprocessing.sliding_windows : Windows of long series, for forecasting.
 
-    Notes
-    -----
-    The equations are those of [1]_ with the forget gate of [2]_; its bias starts at 1. Weights start
-    Glorot-uniform, and orthogonal within each recurrent gate.
-
-    References
-    ----------
-    .. [1] Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9(8):1735-1780, 1997.
-    .. [2] Gers, Schmidhuber and Cummins, "Learning to forget: continual prediction with LSTM", Neural Computation
-       12(10):2451-2471, 2000.
+    {notes}
 
     Examples
     --------
