@@ -36,6 +36,20 @@ def _naming(argument):
         raise ValueError(f"{argument}: {error}") from error
 
 
+def fit_scaler(name, parts):
+    """A `StandardScaler` of `parts`, pairs of values and weights; errors call the values by `name`."""
+    scaler = StandardScaler()
+    with np.errstate(all="ignore"):
+        for values, weights in parts:
+            scaler.partial_fit(values, sample_weight=weights)
+    too_large = ~(np.isfinite(scaler.mean_) & np.isfinite(scaler.scale_))
+    if too_large.any():
+        raise ValueError(
+            f"Column {np.argmax(too_large)} of {name} has values so large that their variance overflows. Rescale it."
+        )
+    return scaler
+
+
 class BaseLSTM(CallbackSupportMixin, BaseEstimator):
     """Parameters and training of `LSTMRegressor` and `LSTMClassifier`, which add what targets and outputs mean."""
 
@@ -357,10 +371,11 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         n_features = sequences.n_features
         self._shift, self._scale = np.zeros(n_features), np.ones(n_features)
         if self.standardize:
-            scaler = StandardScaler()
             lengths = sequences.lengths
-            for part in np.array_split(rows, min(len(rows), -(-lengths[rows].sum() // STEPS_AT_A_TIME))):
-                scaler.partial_fit(sequences[part].values, sample_weight=np.repeat(weights[part], lengths[part]))
+            parts = np.array_split(rows, min(len(rows), -(-lengths[rows].sum() // STEPS_AT_A_TIME)))
+            scaler = fit_scaler(
+                "X", ((sequences[part].values, np.repeat(weights[part], lengths[part])) for part in parts)
+            )
             self._shift, self._scale = scaler.mean_.astype(np.float64), 1 / scaler.scale_.astype(np.float64)
 
     def _data(self, sequences, targets, weights, rows):

@@ -10,7 +10,8 @@ class Adam:
 
     def __init__(self, parameters, learning_rate, beta_1, beta_2, epsilon):
         self.learning_rate = learning_rate
-        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        self.beta_1, self.beta_2 = beta_1, beta_2
+        self.epsilon = max(epsilon, np.finfo(parameters.dtype).tiny)  # below it, 0 / 0 for a gradient of zero
         self.first, self.second = np.zeros_like(parameters), np.zeros_like(parameters)
         self.n_steps = 0
 

@@ -3,11 +3,10 @@
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array
 
 from ._core import losses
-from .base import BaseLSTM
+from .base import BaseLSTM, fit_scaler
 from .docs import shared_documentation
 from .sequences import real_array
 
@@ -111,7 +110,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
         super()._standardise(sequences, targets, weights, rows)
         self._target_shift, self._target_scale = np.zeros(self.n_outputs_), np.ones(self.n_outputs_)
         if self.standardize:
-            scaler = StandardScaler().fit(targets[rows], sample_weight=weights[rows])
+            scaler = fit_scaler("y", [(targets[rows], weights[rows])])
             self._target_shift, self._target_scale = scaler.mean_, scaler.scale_
 
     def _network_targets(self, targets):
