@@ -16,7 +16,7 @@ test: $(VENV)/.tests  ## all tests, the README's and the user guide's examples a
 lint: $(VENV)/.lint  ## style of Python and Cython code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/cython-lint sklstm
+	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint sklstm  # it calls pycodestyle by name
 
 doc: $(VENV)/.doc  ## the documentation, in doc/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -b html doc doc/_build/html
