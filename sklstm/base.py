@@ -290,7 +290,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
     def _layer_sizes(self):
         sizes = self.hidden_layer_sizes
         sizes = [sizes] if isinstance(sizes, Integral) else list(sizes)
-        if not sizes or not all(isinstance(size, Integral) and size > 0 for size in sizes):
+        if not sizes or not all(isinstance(size, Integral) and size is not True and size > 0 for size in sizes):
             raise ValueError(f"hidden_layer_sizes must be positive numbers of units, got {self.hidden_layer_sizes!r}.")
         return tuple(int(size) for size in sizes)
 
@@ -340,27 +340,34 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         strata = self._strata(targets[rows])
         if groups is None:
             kept, held_out = train_test_split(
-                rows, test_size=self.validation_fraction, random_state=rng, stratify=strata
+                rows, test_size=self._n_held_out(len(rows)), random_state=rng, stratify=strata
             )
             return np.sort(kept), held_out
         n_groups = len(np.unique(groups[rows]))
         if n_groups < 2:
             raise ValueError("early_stopping needs at least two groups to hold one out: set it to False.")
+        n_held_out = self._n_held_out(n_groups)
         if strata is None:
-            splitter = GroupShuffleSplit(1, test_size=self.validation_fraction, random_state=rng)
+            splitter = GroupShuffleSplit(1, test_size=n_held_out, random_state=rng)
             kept, held_out = next(splitter.split(rows, groups=groups[rows]))
             return rows[kept], rows[held_out]
         # Folds of whole groups with the classes spread evenly: as many of them are held out as come nearest the share.
         n_folds = int(min(20, n_groups, np.unique(strata, return_counts=True)[1].min()))
-        folds = [
-            fold
-            for _, fold in StratifiedGroupKFold(n_folds, shuffle=True, random_state=rng).split(
-                rows, strata, groups[rows]
-            )
-        ]
+        splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=rng)
+        folds = [fold for _, fold in splitter.split(rows, strata, groups[rows])]
         n_held_out = int(np.clip(round(self.validation_fraction * n_folds), 1, n_folds - 1))
         held_out = np.isin(np.arange(len(rows)), np.concatenate(folds[:n_held_out]))
         return rows[~held_out], rows[held_out]
+
+    def _n_held_out(self, n):
+        """How many of n sequences or groups are held out."""
+        n_held_out = int(np.ceil(self.validation_fraction * n))
+        if n_held_out == n:
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction} would hold out all {n} sequences or groups, and the "
+                "train set will be empty: lower it, or set early_stopping=False."
+            )
+        return n_held_out
 
     def _strata(self, targets):
         """Classes to spread evenly over both parts of a split, or None."""

@@ -271,7 +271,7 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
     def _strata(self, targets):
         # With a class of one member, or more classes than sequences to hold out, there is no even spread.
         counts = np.unique(targets, return_counts=True)[1]
-        n_held_out = np.ceil(self.validation_fraction * len(targets))
+        n_held_out = self._n_held_out(len(targets))
         return targets[:, 0] if counts.min() > 1 and min(n_held_out, len(targets) - n_held_out) >= len(counts) else None
 
     def _validation_score(self, out, targets, weights):

@@ -632,3 +632,12 @@ def test_the_share_of_groups_held_out_is_the_one_asked_for(fraction):
     assert len(held_out) == pytest.approx(1000 * fraction, abs=30)
     assert not set(groups[kept]) & set(groups[held_out])
     assert_array_equal(np.sort(np.concatenate([kept, held_out])), rows)
+
+
+@ESTIMATORS
+@pytest.mark.parametrize("groups", [None, np.arange(4)], ids=["sequences", "groups"])
+def test_neither_side_of_a_split_is_empty(Estimator, groups):
+    model = make(Estimator, early_stopping=True, validation_fraction=0.01).fit(X[:4], [0, 1, 0, 1], groups=groups)
+    assert len(model.validation_loss_curve_) == model.n_iter_
+    with pytest.raises(ValueError, match=r"validation_fraction=0.99 would hold out all 4 sequences or groups"):
+        model.set_params(validation_fraction=0.99).fit(X[:4], [0, 1, 0, 1], groups=groups)

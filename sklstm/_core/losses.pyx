@@ -1,8 +1,8 @@
 """Losses over the outputs of a minibatch, and their derivatives.
 
 Each is the sum over the sequences of weight * loss / n, summed in order and in double precision, where n is the number
-of sequences in the minibatch and the weights have mean 1 over the training set: a minibatch's gradient is then an
-unbiased estimate of the whole's.
+of sequences in the minibatch. Where the weights have mean 1 over the training set, as in fit, a minibatch's gradient is
+then an unbiased estimate of the whole's.
 """
 from cython cimport floating
 from libc.math cimport exp, fmax, log, log1p
