@@ -22,7 +22,7 @@ from sklstm.threads import single_threaded_blas
 from sklstm.training import Data, Objective, Trainer
 
 # batch, time steps, features, units
-PROBLEMS = [(32, 24, 8, 32), (32, 48, 12, 64), (64, 100, 16, 128), (64, 100, 64, 256)]
+PROBLEMS = [(32, 24, 8, 32), (32, 48, 12, 64), (64, 100, 16, 128), (64, 100, 64, 256), (32, 1000, 1, 64), (128, 100, 128, 512)]
 
 
 def our_step(X, y, network, n_threads):

@@ -77,6 +77,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
         "standardize": ["boolean"],
         "n_jobs": [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None],
+        "max_memory": [Interval(Real, 0, None, closed="neither"), None],
         "dtype": [StrOptions({"float32", "float64"})],
     }
 
@@ -106,6 +107,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         clip_norm=1.0,
         standardize=True,
         n_jobs=None,
+        max_memory=None,
         dtype="float32",
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -131,6 +133,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         self.clip_norm = clip_norm
         self.standardize = standardize
         self.n_jobs = n_jobs
+        self.max_memory = max_memory
         self.dtype = dtype
 
     @with_callbacks
@@ -274,7 +277,9 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             optimizer = self._new_optimizer(network.parameters)
         data = self._data(sequences, targets, weights, rows)
         objective = Objective(self._loss, self.alpha, self.clip_norm)
-        return Trainer(network, data, objective, optimizer, self.batch_size, effective_n_threads(self.n_jobs))
+        return Trainer(
+            network, data, objective, optimizer, self.batch_size, effective_n_threads(self.n_jobs), self.max_memory
+        )
 
     def _callback_hook(self, context, X, y, network):
         """One epoch for scikit-learn's callbacks: called before it, gives what is to be called after it."""

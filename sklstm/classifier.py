@@ -87,6 +87,7 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         clip_norm=1.0,
         standardize=True,
         n_jobs=None,
+        max_memory=None,
         dtype="float32",
         class_weight=None,
     ):
@@ -114,6 +115,7 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
             clip_norm=clip_norm,
             standardize=standardize,
             n_jobs=n_jobs,
+            max_memory=max_memory,
             dtype=dtype,
         )
         self.class_weight = class_weight

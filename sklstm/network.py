@@ -7,8 +7,7 @@ clipping, snapshots and the optimizers see one array.
 import numpy as np
 
 from ._core import backprop, inference
-from ._core.cells import LAYER, NETWORK, registry
-from .sequences import offsets_of
+from ._core.kernels import LAYER, NETWORK, PANELS, registry
 from .threads import single_threaded_blas
 
 CELLS = registry()
@@ -16,9 +15,19 @@ CELLS = registry()
 # The names by which fused functions of the core are picked.
 TYPE_NAMES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 
-# Sequences whose steps one thread computes together in training. Few rows leave work for every thread; wide layers'
-# weights no longer fit in the second-level cache, and more rows share each read of them.
+# Sequences whose steps one thread computes together. Few rows leave work for every thread; wide layers' weights no
+# longer fit in the second-level cache, and more rows share each read of them.
 BLOCK_ROWS, WIDE_BLOCK_ROWS, WIDE = 8, 32, 256
+
+CACHE_LINE = 64  # bytes
+
+
+def aligned(size, dtype):
+    """A flat array that begins on a cache line, uninitialised: vectors that straddle two lines take twice the time."""
+    dtype = np.dtype(dtype)
+    memory = np.empty(size * dtype.itemsize + CACHE_LINE, dtype=np.uint8)
+    start = -memory.ctypes.data % CACHE_LINE
+    return memory[start : start + size * dtype.itemsize].view(dtype)
 
 
 class Network:
@@ -49,8 +58,9 @@ class Network:
         weights, vectors = {}, {}
         n_inputs = self.n_features
         for k, n_units in enumerate(self.hidden_layer_sizes):
-            weights[f"layer_{k}.W_x"] = (n_inputs, n_gates * n_units)
+            # One matrix for the core, which multiplies [h_{t-1} | x_t] by it.
             weights[f"layer_{k}.W_h"] = (n_units, n_gates * n_units)
+            weights[f"layer_{k}.W_x"] = (n_inputs, n_gates * n_units)
             vectors[f"layer_{k}.v"] = (n_vectors * n_units,)
             n_inputs = n_units
         weights["output.W"] = (n_inputs, self.n_outputs)
@@ -81,116 +91,94 @@ class Network:
 
     def predict(self, sequences, shift, scale, n_threads):
         """Outputs (n_sequences, n_outputs) of sequences, in their order."""
-        order, lengths, starts = _longest_first(sequences.offsets[:-1], sequences.lengths)
-        network, layers, _ = self._plan()
-        n_threads = min(n_threads, -(-len(lengths) // inference.ROWS))
-        work = np.empty((n_threads, inference.scratch_size(network, layers)), dtype=self.dtype)
+        order, lengths, starts = longest_first(sequences.offsets[:-1], sequences.lengths)
+        plan = Plan(self, min(self.block_rows, len(lengths)))
+        n_threads = min(n_threads, -(-len(lengths) // self.block_rows))
+        packed = self.pack(plan, way_back=False, n_threads=n_threads)
+        scratch = aligned(n_threads * inference.scratch_size(plan.array), self.dtype)
         out = np.empty((len(lengths), self.n_outputs), dtype=self.dtype)
-        run = inference.predict[TYPE_NAMES[self.dtype], TYPE_NAMES[sequences.dtype]]
-        with single_threaded_blas():
-            run(network, layers, self.parameters, work, sequences.values, starts, lengths, shift, scale, out, n_threads)
+        inference.predict[TYPE_NAMES[self.dtype], TYPE_NAMES[sequences.dtype]](
+            plan.array, self.parameters, packed, scratch.reshape(n_threads, -1), sequences.values, starts, lengths, shift, scale,
+            out, n_threads,
+        )  # fmt: skip
         result = np.empty_like(out)
         result[order] = out
         return result
 
-    def _plan(self, n_steps=0, n_sequences=0, block_rows=1):
-        """Sizes and places for the compiled core, and how many numbers a minibatch's workspace holds."""
-        n_gates, n_vectors = CELLS[self.cell]["n_gates"], len(CELLS[self.cell]["initial"])
-        widest = max(self.hidden_layer_sizes)
-        n_blocks = -(-n_sequences // block_rows)
-        layers = np.zeros(len(self.hidden_layer_sizes), dtype=LAYER)
-        size = 0
+    def pack(self, plan, way_back, n_threads, packed=None):
+        """The weights in the order in which the core's products read them; `way_back` adds their transposes."""
+        if packed is None:
+            packed = aligned(plan.packed_size, self.dtype)
+        backprop.pack_weights[TYPE_NAMES[self.dtype]](
+            plan.array, self.parameters, packed, way_back, n_threads
+        )
+        return packed
 
-        def allot(count):
-            # Every array begins on a cache line, so that no two threads write to the same.
-            nonlocal size
-            start, size = size, size + -(-count // 16) * 16
-            return start
-
-        network = np.zeros(1, dtype=NETWORK)
-        net = network[0]
-        net["x"] = allot(n_steps * self.n_features)
-        n_inputs, n_vector_parameters = self.n_features, 0
-        for k, (layer, n_units) in enumerate(zip(layers, self.hidden_layer_sizes, strict=True)):
-            layer["F"], layer["H"], layer["G"], layer["V"] = n_inputs, n_units, n_gates * n_units, n_vectors * n_units
-            for name in ["W_x", "W_h", "v"]:
-                layer[name] = self.parts[f"layer_{k}.{name}"][0].start
-            layer["z"], layer["c"] = allot(n_steps * n_gates * n_units), allot(n_steps * n_units)
-            layer["h"], layer["dv"] = allot(n_steps * n_units), n_vector_parameters
-            n_inputs, n_vector_parameters = n_units, n_vector_parameters + n_vectors * n_units
-        net["cell"], net["n_layers"], net["H"] = CELLS[self.cell]["index"], len(layers), widest
-        net["O"], net["block_rows"], net["V"] = self.n_outputs, block_rows, n_vector_parameters
-        net["W_out"], net["b_out"] = self.parts["output.W"][0].start, self.parts["output.b"][0].start
-        net["dx"] = allot(n_steps * widest if len(layers) > 1 else 0)
-        net["last"] = allot(n_sequences * self.hidden_layer_sizes[-1])
-        net["dh"], net["dc"] = allot(n_blocks * block_rows * widest), allot(n_blocks * block_rows * widest)
-        net["dv"] = allot(n_blocks * n_vector_parameters)
-        net["zeros"] = allot(block_rows * widest)
-        return network, layers, size
+    @property
+    def block_rows(self):
+        """Sequences that a thread takes at a time."""
+        return WIDE_BLOCK_ROWS if max(self.hidden_layer_sizes) >= WIDE else BLOCK_ROWS
 
 
-class Minibatch:
-    """A network's ways forward and back over minibatches of the same sequences, in memory that is kept between them.
+class Plan:
+    """Where the compiled core finds what it works on, for a network and a number of sequences.
 
-    Parameters
+    Attributes
     ----------
-    network : Network
-    sequences : Sequences
-    shift, scale : ndarray of shape (n_features,)
-        Inputs are standardised as (x - shift) * scale.
-    n_threads : int
+    array : ndarray of int64
+        Sizes, and places in the flat buffers (parameters, packed weights, state), as the core's structures have them.
+    packed_size, state_size : int
+        Numbers in the last two.
+    carried_size : int
+        Those at the beginning of the state that go from one segment of time to the next.
     """
 
-    def __init__(self, network, sequences, shift, scale, n_threads):
-        self.network, self.sequences = network, sequences
-        self.shift, self.scale, self.n_threads = shift, scale, n_threads
-        self.starts, self.lengths = sequences.offsets[:-1], sequences.lengths
-        self.block_rows = WIDE_BLOCK_ROWS if max(network.hidden_layer_sizes) >= WIDE else BLOCK_ROWS
-        self.gradient = np.zeros_like(network.parameters)
-        self._work = np.empty(0, dtype=network.dtype)
-        self._shape = self._places = None
-        self._forward = backprop.forward[TYPE_NAMES[network.dtype], TYPE_NAMES[sequences.dtype]]
-        self._backward = backprop.backward[TYPE_NAMES[network.dtype]]
+    def __init__(self, network, n_sequences):
+        n_gates, n_vectors = CELLS[network.cell]["n_gates"], len(CELLS[network.cell]["initial"])
+        panel = PANELS[network.dtype.name]
+        n_layers, n_words = len(network.hidden_layer_sizes), NETWORK.itemsize // 8
+        self.array = np.zeros(n_words + n_layers * LAYER.itemsize // 8, dtype=np.int64)
+        net, layers = self.array[:n_words].view(NETWORK), self.array[n_words:].view(LAYER)
+        packed, state = _Allotment(), _Allotment()
 
-    def forward(self, rows):
-        """Order in which the rows are computed, longest first, and their outputs (n_rows, n_outputs) in that order."""
-        order, self._batch_lengths, starts = _longest_first(self.starts[rows], self.lengths[rows])
-        self._cumulative = offsets_of(self._batch_lengths)
-        network, layers = self._make_room(int(self._cumulative[-1]), len(rows))
-        # A thread without a block would only be waited for.
-        self._n_threads = min(self.n_threads, -(-len(rows) // self.block_rows))
-        out = np.empty((len(rows), self.network.n_outputs), dtype=self.network.dtype)
-        self._forward(
-            network, layers, self.network.parameters, self._work, self.sequences.values, starts, self._batch_lengths,
-            self._cumulative, self.shift, self.scale, out, self._n_threads,
-        )  # fmt: skip
-        return rows[order], out
+        def packed_matrix(n_rows, n_columns):
+            return packed.allot(n_rows * -(-n_columns // panel) * panel)
 
-    def backward(self, dout, input_gradient=False):
-        """Fill `gradient` from the loss's derivatives by the outputs of the last forward pass.
-
-        With `input_gradient`, also returns the derivatives by the standardised inputs, packed by time as the
-        core holds them: block by block, and within it step by step, longest sequence first.
-        """
-        network, layers = self._places
-        n_steps = int(self._cumulative[-1]) if input_gradient else 0
-        dx = np.empty((n_steps, self.network.n_features), dtype=self.network.dtype)
-        self._backward(
-            network, layers, self.network.parameters, self._work, self._batch_lengths, self._cumulative, dout,
-            self.gradient, dx, self._n_threads,
-        )  # fmt: skip
-        return dx
-
-    def _make_room(self, n_steps, n_sequences):
-        if (n_steps, n_sequences) != self._shape:
-            network, layers, size = self.network._plan(n_steps, n_sequences, self.block_rows)
-            if size > len(self._work):
-                self._work = np.empty(size, dtype=self.network.dtype)
-            self._shape, self._places = (n_steps, n_sequences), (network, layers)
-        return self._places
+        n_inputs, n_vector_parameters, step_size, row_size = network.n_features, 0, 0, 0
+        for k, (layer, H) in enumerate(zip(layers, network.hidden_layer_sizes, strict=True)):
+            F, G, V = n_inputs, n_gates * H, n_vectors * H
+            layer["F"], layer["H"], layer["K"], layer["G"], layer["V"] = F, H, F + H, G, V
+            layer["W"], layer["v"] = network.parts[f"layer_{k}.W_h"][0].start, network.parts[f"layer_{k}.v"][0].start
+            layer["packed"] = packed_matrix(F + H, G)
+            layer["packed_h"], layer["packed_x"] = packed_matrix(G, H), packed_matrix(G, F)
+            layer["h"], layer["c"] = state.allot(n_sequences * H), state.allot(n_sequences * H)
+            layer["dv"], layer["step_size"], layer["row_size"] = n_vector_parameters, step_size, row_size
+            n_inputs, n_vector_parameters = H, n_vector_parameters + V
+            step_size, row_size = step_size + F + H + G + H, row_size + H
+        self.carried_size = state.size
+        for layer, H in zip(layers, network.hidden_layer_sizes, strict=True):
+            layer["dh"], layer["dc"] = state.allot(n_sequences * H), state.allot(n_sequences * H)
+        net["cell"], net["n_layers"], net["O"] = CELLS[network.cell]["index"], n_layers, network.n_outputs
+        net["W_out"], net["b_out"] = network.parts["output.W"][0].start, network.parts["output.b"][0].start
+        net["packed_out"] = packed_matrix(n_inputs, network.n_outputs)
+        net["packed_out_t"] = packed_matrix(network.n_outputs, n_inputs)
+        net["block_rows"], net["V"] = network.block_rows, n_vector_parameters
+        net["dv"] = state.allot(-(-n_sequences // network.block_rows) * n_vector_parameters)
+        self.n_sequences, self.packed_size, self.state_size = n_sequences, packed.size, state.size
 
 
-def _longest_first(starts, lengths):
+class _Allotment:
+    """Places in a flat buffer. Each begins on a cache line, so that no two threads write to the same."""
+
+    def __init__(self):
+        self.size = 0
+
+    def allot(self, count):
+        start, self.size = self.size, self.size + -(-count // 16) * 16
+        return start
+
+
+def longest_first(starts, lengths):
     """Stable order by falling length, and the lengths and starts in it."""
     order = np.argsort(-lengths, kind="stable")
     return order, lengths[order], starts[order]

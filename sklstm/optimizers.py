@@ -15,12 +15,13 @@ class Adam:
         self.first, self.second = np.zeros_like(parameters), np.zeros_like(parameters)
         self.n_steps = 0
 
-    def step(self, parameters, gradient):
+    def step(self, parameters, gradient, n_threads):
         """Change the parameters by one step against the gradient."""
         self.n_steps += 1
         core.adam(
             parameters, gradient, self.first, self.second,
             self.learning_rate, self.beta_1, self.beta_2, self.epsilon, self.n_steps,
+            n_threads,
         )  # fmt: skip
 
     def forget(self):
@@ -36,9 +37,12 @@ class SGD:
         self.momentum, self.nesterovs_momentum = momentum, nesterovs_momentum
         self.velocity = np.zeros_like(parameters)
 
-    def step(self, parameters, gradient):
+    def step(self, parameters, gradient, n_threads):
         """Change the parameters by one step against the gradient."""
-        core.sgd(parameters, gradient, self.velocity, self.learning_rate, self.momentum, self.nesterovs_momentum)
+        core.sgd(
+            parameters, gradient, self.velocity,
+            self.learning_rate, self.momentum, self.nesterovs_momentum, n_threads,
+        )  # fmt: skip
 
     def forget(self):
         """Drop the velocity, which belongs to parameters that have been replaced."""

@@ -7,8 +7,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm import Sequences
 from sklstm import network as network_module
-from sklstm._core import cells, losses, optimizers
-from sklstm.network import CELLS, TYPE_NAMES, Minibatch, Network
+from sklstm._core import kernels, losses, optimizers
+from sklstm.minibatch import Minibatch
+from sklstm.network import CELLS, TYPE_NAMES, Network
 from sklstm.optimizers import SGD, Adam
 from sklstm.threads import single_threaded_blas
 
@@ -196,7 +197,7 @@ def test_error_bounds(name, dtype, absolute, exp_limit):
         pytest.skip("long double has no more digits than double here")
     x = all_magnitudes(dtype)
     y = np.empty_like(x)
-    getattr(cells, name)(x, y)
+    getattr(kernels, name)(x, y)
     exact = in_more_digits(name, x)
     error = np.abs(y - exact)
     assert error.max() <= absolute
@@ -214,12 +215,12 @@ def test_nan_and_infinity_in_any_lane(dtype, n):
         x = np.linspace(-3, 3, n).astype(dtype)
         clean = {name: np.empty_like(x) for name in ["tanh", "logistic"]}
         for name, y in clean.items():
-            getattr(cells, name)(x, y)
+            getattr(kernels, name)(x, y)
         for value, limits in [(np.nan, (np.nan, np.nan)), (np.inf, (1, 1)), (-np.inf, (-1, 0))]:
             x[at] = value
             for (name, expected), limit in zip(clean.items(), limits, strict=True):
                 y = np.empty_like(x)
-                getattr(cells, name)(x, y)
+                getattr(kernels, name)(x, y)
                 assert_allclose(y[at], limit, rtol=0, atol=2 * np.finfo(dtype).tiny)
                 assert_array_equal(np.delete(y, at), np.delete(expected, at))
 
@@ -229,7 +230,7 @@ def test_tanh_near_zero_is_the_identity(dtype):
     x = np.array([np.finfo(dtype).smallest_subnormal, np.finfo(dtype).tiny / 8, np.finfo(dtype).tiny, 1e-20], dtype)
     y = np.empty_like(x)
     for sign in [1, -1]:
-        cells.tanh(sign * x, y)
+        kernels.tanh(sign * x, y)
         assert_array_equal(y, sign * x)
 
 

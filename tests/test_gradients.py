@@ -7,7 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm import network as network_module
 from sklstm._core import losses
-from sklstm.network import CELLS, Minibatch
+from sklstm.minibatch import Minibatch
+from sklstm.network import CELLS
 from sklstm.threads import single_threaded_blas
 
 N_FEATURES = 2
@@ -57,22 +58,7 @@ class Problem:
         self.loss()
         self.minibatch.gradient.fill(np.nan)  # to be overwritten, not added to
         dx = self.minibatch.backward(self.dout, input_gradient=True)
-        return self.minibatch.gradient.copy(), self.unpack(dx)
-
-    def unpack(self, packed):
-        """Rows packed block by block and step by step, into the order of the sequences' values."""
-        lengths = self.sequences.lengths
-        longest_first = sorted(range(len(lengths)), key=lambda row: -lengths[row])
-        values = np.full_like(self.sequences.values, np.nan)
-        packed = iter(packed)
-        for first in range(0, len(lengths), self.minibatch.block_rows):
-            block = longest_first[first : first + self.minibatch.block_rows]
-            for t in range(max(lengths[block])):
-                for row in block:
-                    if t < lengths[row]:
-                        values[self.sequences.offsets[row] + t] = next(packed)
-        assert next(packed, None) is None
-        return values
+        return self.minibatch.gradient.copy(), dx
 
     def check(self, at_most=2000):
         """Compare all gradients, or as many as `at_most` of each part."""
@@ -106,7 +92,7 @@ def block_rows(request, monkeypatch):
 def test_gradients_of_ragged_minibatches(cell, sizes, block_rows):
     """More sequences than a block holds; some end together, some alone, some after one step."""
     problem = Problem(sizes, naive.ragged_lengths(block_rows + 3, longest=6), cell=cell)
-    assert problem.minibatch.block_rows == block_rows
+    assert problem.network.block_rows == block_rows
     problem.check()
 
 
@@ -146,7 +132,7 @@ def test_gradients_of_several_tiles(cell, sizes):
 @pytest.mark.parametrize("cell", CELLS)
 def test_gradients_of_a_wide_layer(cell):
     problem = Problem((256, 3), naive.ragged_lengths(35, longest=4), cell=cell)
-    assert problem.minibatch.block_rows == 32
+    assert problem.network.block_rows == 32
     problem.check(at_most=20)
 
 
@@ -159,7 +145,7 @@ def test_gradients_of_float32_equal_those_of_float64(cell):
     with single_threaded_blas():
         expected, expected_dx = double.gradients()
         minibatch.forward(np.arange(11))
-        dx = double.unpack(minibatch.backward(double.dout.astype(np.float32), input_gradient=True))
+        dx = minibatch.backward(double.dout.astype(np.float32), input_gradient=True)
     assert minibatch.gradient.dtype == np.float32
     for name in single.parts:
         part, expected_part = single.part(name, minibatch.gradient), single.part(name, expected)

@@ -15,7 +15,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from sklstm._core import losses
-from sklstm.network import Minibatch, Network
+from sklstm.minibatch import Minibatch
+from sklstm.network import Network
 from sklstm.optimizers import SGD, Adam
 from sklstm.threads import single_threaded_blas
 from sklstm.training import Data, Objective, Trainer

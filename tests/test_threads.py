@@ -18,7 +18,8 @@ from threadpoolctl import OpenBLASController, threadpool_info, threadpool_limits
 import sklstm
 from sklstm import LSTMClassifier, LSTMRegressor, Sequences, threads
 from sklstm._core import openmp
-from sklstm.network import CELLS, Minibatch
+from sklstm.minibatch import Minibatch
+from sklstm.network import CELLS
 from sklstm.threads import effective_n_threads, single_threaded_blas
 
 SHIFT, SCALE = np.array([0.3, -1.0, 0.1]), np.array([0.5, 2.0, 1.5])

@@ -1,223 +1,279 @@
-"""One minibatch through the network and back.
+"""One minibatch through the network and back, a segment of time at a time.
 
-Threads own blocks of sequences for the whole way: one parallel region takes a block from its packing to the outputs,
-another from the outputs' derivatives to dz, and no thread waits for another at a time step. Blocks depend on the
-batch alone, never on the number of threads. They are handed out as threads become free, because a static split
-waits for whichever thread the system has put to sleep. A third region computes the weights' gradients, each column
-tile by one thread that sums over the blocks in order: so the bits do not depend on the threads either.
+Threads own blocks of sequences: one parallel region takes each block through a segment, and no thread waits for another
+at a time step. Blocks depend on the minibatch alone, never on the number of threads. They are handed out as threads
+become free, because a static split waits for whichever thread the system has put to sleep. On the way back, a second
+region adds the segment's part of the weights' gradients, each column tile by one thread that sums over the rows in order:
+so the bits do not depend on the threads either.
+
+Segments are short: what the way back through one leaves is still in the cache when the gradients read it, and the
+buffers of a long sequence need not all exist at once.
 """
 from cython cimport floating
-from cython.parallel cimport prange
+from cython.parallel cimport prange, threadid
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
-from .blas cimport gemm_nt, gemm_tn
-from .layer cimport copy_ended, dense_forward, layer_backward, layer_forward
-from .packing cimport pack_block, value_t
-from .types cimport CELLS, layer_t, network_t
+from .kernels cimport SUM_ROWS, add_outer, pack, panel, product
+from .layer cimport dense_forward, layer_backward, layer_forward
+from .packing cimport pack_steps, value_t
+from .types cimport layer_t, network_t
 
 cdef enum:
-    TILE = 64            # columns of a weight matrix whose gradient one thread computes at a time
+    ALIGNMENT = 16           # numbers: a cache line in single precision
+    WIDEST_TILE = 256        # columns of a weight matrix whose gradient is computed at a time
+    PACKED_TILE = 64         # columns that are packed at a time
+    SMALL = 1 << 13          # parameters that one thread packs sooner than two
+
+SCRATCH = SUM_ROWS * WIDEST_TILE
+
+
+# What a layer keeps of a segment with S rows from n sequences.
+cdef struct kept_t:
+    Py_ssize_t xh            # (S, K)
+    Py_ssize_t z             # (S, G)
+    Py_ssize_t c             # (n + S, H)
+    Py_ssize_t end
+
+
+cdef inline Py_ssize_t _align(Py_ssize_t size) noexcept nogil:
+    return (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+
+
+cdef inline kept_t _kept(const layer_t* layer, Py_ssize_t k, Py_ssize_t S, Py_ssize_t n) noexcept nogil:
+    cdef kept_t kept
+    kept.xh = _align(layer.step_size * S + layer.row_size * n) + 3 * ALIGNMENT * k
+    kept.z = kept.xh + _align(S * layer.K)
+    kept.c = kept.z + _align(S * layer.G)
+    kept.end = kept.c + _align((n + S) * layer.H)
+    return kept
+
+
+def segment_size(const int64_t[::1] plan, Py_ssize_t S, Py_ssize_t n):
+    """Numbers that a segment with S rows from n sequences needs."""
+    cdef const network_t* net = <const network_t*> &plan[0]
+    cdef const layer_t* stack = <const layer_t*> (net + 1)
+    cdef Py_ssize_t top = net.n_layers - 1, widest = 0, k
+    for k in range(1, net.n_layers):
+        widest = max(widest, stack[k].F)
+    return _kept(stack + top, top, S, n).end + _align(S * widest)
+
+
+def pack_weights(
+    const int64_t[::1] plan, const floating[::1] params,
+    floating[::1] packed,                  # out
+    bint way_back, int n_threads,
+):
+    """The weights as the products read them; with `way_back` their transposes too."""
+    cdef const network_t* net = <const network_t*> &plan[0]
+    cdef const layer_t* stack = <const layer_t*> (net + 1)
+    cdef const layer_t* top = stack + net.n_layers - 1
+    cdef Py_ssize_t tile, n_tiles = 0, k
+    for k in range(net.n_layers):
+        n_tiles = max(n_tiles, (max(stack[k].G, stack[k].F) + PACKED_TILE - 1) // PACKED_TILE)
+    if params.shape[0] < SMALL:
+        n_threads = 1
+    with nogil:
+        pack(top.H, net.O, &params[net.W_out], net.O, 1, &packed[net.packed_out])
+        if way_back:
+            pack(net.O, top.H, &params[net.W_out], 1, net.O, &packed[net.packed_out_t])
+        for tile in prange(n_tiles, num_threads=n_threads):
+            for k in range(net.n_layers):
+                _pack_tile(stack + k, &params[0], &packed[0], tile * PACKED_TILE, way_back)
+
+
+cdef void _pack_tile(
+    const layer_t* layer, const floating* params, floating* packed, Py_ssize_t column, bint way_back,
+) noexcept nogil:
+    cdef const floating* W = params + layer.W
+    if column < layer.G:
+        pack(layer.K, min(PACKED_TILE, layer.G - column), W + column, layer.G, 1,
+             packed + layer.packed + column * layer.K)
+    if way_back and column < layer.H:
+        pack(layer.G, min(PACKED_TILE, layer.H - column), W + column * layer.G, 1, layer.G,
+             packed + layer.packed_h + column * layer.G)
+    if way_back and column < layer.F:
+        pack(layer.G, min(PACKED_TILE, layer.F - column), W + (layer.H + column) * layer.G, 1, layer.G,
+             packed + layer.packed_x + column * layer.G)
 
 
 def forward(
-    const network_t[::1] network, const layer_t[::1] layers, const floating[::1] params, floating[::1] work,
+    const int64_t[::1] plan, const floating[::1] params, const floating[::1] packed,
+    floating[::1] state, floating[::1] segment,
     const value_t[:, ::1] values, const int64_t[::1] starts,
-    const int64_t[::1] lengths,            # descending
-    const int64_t[::1] cumulative,         # (n + 1,), lengths summed up
+    const int64_t[::1] lengths,            # (B,), descending
+    const int64_t[::1] cumulative,         # (n + 1,), rows in the segment of the n sequences that reach it, summed up
+    Py_ssize_t first, Py_ssize_t last,     # its steps: first <= t < last
     const double[::1] shift, const double[::1] scale,
-    floating[:, ::1] out,
+    floating[:, ::1] out,                  # (B, O), written with the last segment
     int n_threads,
 ):
-    """Outputs (n_sequences, n_outputs) of the sequences; what the way back needs stays in the workspace."""
-    cdef const network_t* net = &network[0]
-    cdef Py_ssize_t n = lengths.shape[0], F = values.shape[1]
+    """One segment forward, from the state that the one before left; what the way back needs stays in `segment`."""
+    cdef const network_t* net = <const network_t*> &plan[0]
+    cdef const layer_t* stack = <const layer_t*> (net + 1)
+    cdef const layer_t* top = stack + net.n_layers - 1
+    cdef Py_ssize_t B = lengths.shape[0], n = cumulative.shape[0] - 1
     cdef Py_ssize_t n_blocks = (n + net.block_rows - 1) // net.block_rows
-    cdef Py_ssize_t block, first, row, n_rows
-    cdef floating* w = &work[0]
-
+    cdef Py_ssize_t block, k
     with nogil:
-        memset(w + net.zeros, 0, net.block_rows * net.H * sizeof(floating))
+        if first == 0:
+            for k in range(net.n_layers):
+                memset(&state[stack[k].h], 0, B * stack[k].H * sizeof(floating))
+                memset(&state[stack[k].c], 0, B * stack[k].H * sizeof(floating))
         for block in prange(n_blocks, schedule="dynamic", num_threads=n_threads):
-            first = block * net.block_rows
-            n_rows = min(net.block_rows, n - first)
-            row = cumulative[first]
-            pack_block(&values[0, 0], &starts[first], &lengths[first], n_rows, F, &shift[0], &scale[0],
-                       w + net.x + row * F)
-            _forward_block(net, &layers[0], &params[0], w, &lengths[first], n_rows, first, row,
-                           cumulative[first + n_rows] - row, &out[first, 0])
+            _forward_block(net, stack, &params[0], &packed[0], &state[0], &segment[0], &values[0, 0], &starts[0],
+                           &lengths[0], &cumulative[0], n, block, first, last, &shift[0], &scale[0])
+        if last >= lengths[0]:
+            dense_forward(net, &params[0], &packed[0], top.H, B, &state[top.h], &out[0, 0])
 
 
 cdef void _forward_block(
-    const network_t* net, const layer_t* layers, const floating* params, floating* w,
-    const int64_t* lengths, Py_ssize_t n_rows, Py_ssize_t first, Py_ssize_t row, Py_ssize_t S,
-    floating* out,                         # (n_rows, O)  out
+    const network_t* net, const layer_t* layers, const floating* params, const floating* packed,
+    floating* state, floating* segment,
+    const value_t* values, const int64_t* starts, const int64_t* lengths, const int64_t* cumulative,
+    Py_ssize_t n, Py_ssize_t block, Py_ssize_t first, Py_ssize_t last, const double* shift, const double* scale,
 ) noexcept nogil:
-    cdef const layer_t* layer = layers
-    cdef const floating* x = w + net.x + row * layers[0].F
-    cdef const floating* no_state = NULL
-    cdef floating* last
-    cdef Py_ssize_t k, n = n_rows, t, H
+    cdef Py_ssize_t begin = block * net.block_rows, n_rows = min(net.block_rows, n - begin), row = cumulative[begin]
+    cdef const layer_t* layer
+    cdef kept_t kept = _kept(layers, 0, cumulative[n], n), above
+    cdef floating* x_above
+    cdef Py_ssize_t k
+    pack_steps(values, starts + begin, lengths + begin, n_rows, first, last, layers[0].F, shift, scale,
+               segment + kept.xh + row * layers[0].K + layers[0].H, layers[0].K)
     for k in range(net.n_layers):
         layer = layers + k
-        layer_forward(&CELLS[net.cell], layer, params, n_rows, lengths, S, x, no_state, w + net.zeros,
-                      w + layer.z + row * layer.G, w + layer.c + row * layer.H, w + layer.h + row * layer.H)
-        x = w + layer.h + row * layer.H
-
-    H = layer.H
-    last = w + net.last + first * H
-    for t in range(lengths[0]):
-        copy_ended(n, lengths, t, H, x, last)
-        x += n * H
-        while n > 0 and lengths[n - 1] == t + 1:
-            n -= 1
-    dense_forward(n_rows, H, net.O, last, params + net.W_out, params + net.b_out, out)
+        x_above = NULL
+        if k + 1 < net.n_layers:
+            above = _kept(layer + 1, k + 1, cumulative[n], n)
+            x_above = segment + above.xh + row * layer[1].K + layer[1].H
+        layer_forward(net.cell, layer, params, packed, n_rows, lengths + begin, first, last,
+                      segment + kept.xh + row * layer.K, segment + kept.z + row * layer.G,
+                      segment + kept.c + (begin + row) * layer.H,
+                      state + layer.h + begin * layer.H, state + layer.c + begin * layer.H,
+                      x_above, layer[1].K if x_above != NULL else 0)
+        kept = above
 
 
 def backward(
-    const network_t[::1] network, const layer_t[::1] layers, const floating[::1] params, floating[::1] work,
-    const int64_t[::1] lengths, const int64_t[::1] cumulative,
-    const floating[:, ::1] dout,
-    floating[::1] gradient,                # out: as params
+    const int64_t[::1] plan, const floating[::1] params, const floating[::1] packed,
+    floating[::1] state, floating[::1] segment,
+    const int64_t[::1] lengths,            # (B,), descending
+    const int64_t[::1] cumulative,         # (n + 1,)
+    Py_ssize_t first, Py_ssize_t last,
+    const floating[:, ::1] dout,           # (B, O)
+    floating[::1] gradient,                # in and out: as params
     floating[:, ::1] dx,                   # out: (S, F), by the packed and standardised input; without rows: not wanted
+    floating[:, ::1] scratch,              # (n_threads, SCRATCH)
     int n_threads,
 ):
-    """Derivatives of the loss by every parameter, from its derivatives by the outputs of the last forward pass."""
-    cdef const network_t* net = &network[0]
-    cdef const layer_t* stack = &layers[0]
-    cdef Py_ssize_t n = lengths.shape[0]
+    """One segment back, the last first: its part of the derivatives of the loss by every parameter."""
+    cdef const network_t* net = <const network_t*> &plan[0]
+    cdef const layer_t* stack = <const layer_t*> (net + 1)
+    cdef Py_ssize_t n = cumulative.shape[0] - 1
     cdef Py_ssize_t n_blocks = (n + net.block_rows - 1) // net.block_rows
-    cdef Py_ssize_t block, first, row, n_rows, task, n_tasks = 1, k
-    cdef floating* w = &work[0]
+    cdef Py_ssize_t block, task, k, width, n_tasks = 0
     cdef floating* input_gradient = &dx[0, 0] if dx.shape[0] else NULL
     for k in range(net.n_layers):
-        n_tasks += _n_tasks(stack + k)
+        width = _tile_width(stack + k, panel(&params[0]), n_threads)
+        n_tasks += (stack[k].G + width - 1) // width
 
     with nogil:
+        if last >= lengths[0]:
+            _begin_backward(net, stack, &packed[0], &state[0], lengths.shape[0], &dout[0, 0], &gradient[0],
+                            gradient.shape[0], &scratch[0, 0])
         for block in prange(n_blocks, schedule="dynamic", num_threads=n_threads):
-            first = block * net.block_rows
-            n_rows = min(net.block_rows, n - first)
-            row = cumulative[first]
-            _backward_block(net, stack, &params[0], w, &lengths[first], n_rows, block, row,
-                            cumulative[first + n_rows] - row, &dout[first, 0], input_gradient)
+            _backward_block(net, stack, &params[0], &packed[0], &state[0], &segment[0], &lengths[0],
+                            &cumulative[0], n, block, first, last, input_gradient)
         for task in prange(n_tasks, schedule="dynamic", num_threads=n_threads):
-            _gradient_task(net, stack, w, &lengths[0], &cumulative[0], n, &dout[0, 0], &gradient[0], task)
+            _gradient_task(net, stack, &segment[0], cumulative[n], n, &gradient[0], &scratch[threadid(), 0], task,
+                           n_threads)
+        if first == 0:
+            n_blocks = (lengths.shape[0] + net.block_rows - 1) // net.block_rows
+            for k in range(net.n_layers):
+                _add_rows(n_blocks, stack[k].V, net.V, &state[net.dv + stack[k].dv], &gradient[stack[k].v])
+
+
+cdef void _begin_backward(
+    const network_t* net, const layer_t* layers, const floating* packed, floating* state, Py_ssize_t B,
+    const floating* dout, floating* gradient, Py_ssize_t n_parameters, floating* scratch,
+) noexcept nogil:
+    cdef const layer_t* top = layers + net.n_layers - 1
+    cdef Py_ssize_t n_blocks = (B + net.block_rows - 1) // net.block_rows, k, column
+    memset(gradient, 0, n_parameters * sizeof(floating))
+    memset(state + net.dv, 0, n_blocks * net.V * sizeof(floating))
+    for k in range(net.n_layers):
+        memset(state + layers[k].dh, 0, B * layers[k].H * sizeof(floating))
+        memset(state + layers[k].dc, 0, B * layers[k].H * sizeof(floating))
+    product(B, top.H, net.O, dout, net.O, packed + net.packed_out_t, net.O * panel(packed), state + top.dh, top.H, 0)
+    for k in range((net.O + WIDEST_TILE - 1) // WIDEST_TILE):
+        column = k * WIDEST_TILE
+        add_outer(top.H, min(WIDEST_TILE, net.O - column), B, state + top.h, top.H, dout + column, net.O,
+                  gradient + net.W_out + column, net.O, scratch)
+    _add_rows(B, net.O, net.O, dout, gradient + net.b_out)
 
 
 cdef void _backward_block(
-    const network_t* net, const layer_t* layers, const floating* params, floating* w,
-    const int64_t* lengths, Py_ssize_t n_rows, Py_ssize_t block, Py_ssize_t row, Py_ssize_t S,
-    const floating* dout, floating* input_gradient,
+    const network_t* net, const layer_t* layers, const floating* params, const floating* packed,
+    floating* state, floating* segment, const int64_t* lengths, const int64_t* cumulative,
+    Py_ssize_t n, Py_ssize_t block, Py_ssize_t first, Py_ssize_t last, floating* input_gradient,
 ) noexcept nogil:
+    cdef Py_ssize_t begin = block * net.block_rows, n_rows = min(net.block_rows, n - begin), row = cumulative[begin]
+    cdef Py_ssize_t top = net.n_layers - 1, S = cumulative[n], widest = 0, k
     cdef const layer_t* layer
     cdef const floating* dh_above = NULL
-    cdef floating* dh = w + net.dh + block * net.block_rows * net.H
-    cdef floating* dc = w + net.dc + block * net.block_rows * net.H
-    cdef floating* dv = w + net.dv + block * net.V
+    cdef kept_t kept
     cdef floating* dx
-    cdef Py_ssize_t k
-    memset(dv, 0, net.V * sizeof(floating))
-    layer = layers + net.n_layers - 1
-    gemm_nt(n_rows, layer.H, net.O, dout, net.O, params + net.W_out, net.O, <floating> 0, dh, layer.H)
-    for k in range(net.n_layers - 1, -1, -1):
+    for k in range(1, net.n_layers):
+        widest = max(widest, layers[k].F)
+    for k in range(top, -1, -1):
         layer = layers + k
+        kept = _kept(layer, k, S, n)
+        dx = NULL
         if k > 0:
-            # Each layer overwrites its input's derivative only after it has read its output's.
-            dx = w + net.dx + row * net.H
-        else:
-            dx = input_gradient + row * layer.F if input_gradient != NULL else NULL
-        memset(dc, 0, n_rows * layer.H * sizeof(floating))
-        layer_backward(&CELLS[net.cell], layer, params, n_rows, lengths, S, dh_above, w + net.zeros,
-                       w + layer.z + row * layer.G, w + layer.c + row * layer.H, dh, dc, dv + layer.dv, dx)
+            # Each layer overwrites the derivative of its output, which it has read by then.
+            dx = segment + _kept(layers + top, top, S, n).end + row * widest
+        elif input_gradient != NULL:
+            dx = input_gradient + row * layer.F
+        layer_backward(net.cell, layer, params, packed, n_rows, lengths + begin, first, last,
+                       cumulative[begin + n_rows] - row, dh_above, segment + kept.z + row * layer.G,
+                       segment + kept.c + (begin + row) * layer.H,
+                       state + layer.dh + begin * layer.H, state + layer.dc + begin * layer.H,
+                       state + net.dv + block * net.V + layer.dv, dx)
         dh_above = dx
-        if k > 0:
-            memset(dh, 0, n_rows * layers[k - 1].H * sizeof(floating))
 
 
-# The tasks of a layer: a tile each of dW_x, the same of dW_h, and dv. The network's last task is the output layer.
-cdef inline Py_ssize_t _n_tasks(const layer_t* layer) noexcept nogil:
-    return 2 * ((layer.G + TILE - 1) // TILE) + 1
+# Columns of a layer's weights whose gradient one thread computes at a time: some tasks for each thread, and each as wide
+# as can be, because it reads all inputs.
+cdef inline Py_ssize_t _tile_width(const layer_t* layer, Py_ssize_t panel, int n_threads) noexcept nogil:
+    cdef Py_ssize_t width = layer.G // (2 * n_threads) if n_threads > 1 else layer.G
+    return min((width + panel - 1) // panel * panel, WIDEST_TILE) if width > panel else panel
 
 
+# A column tile of dW (K, G) += [h_{t-1} | x_t]' dz, one sum over all rows of the segment.
 cdef void _gradient_task(
-    const network_t* net, const layer_t* layers, const floating* w,
-    const int64_t* lengths, const int64_t* cumulative, Py_ssize_t n_sequences,
-    const floating* dout, floating* gradient, Py_ssize_t task,
+    const network_t* net, const layer_t* layers, const floating* segment, Py_ssize_t S, Py_ssize_t n,
+    floating* gradient, floating* scratch, Py_ssize_t task, int n_threads,
 ) noexcept nogil:
-    cdef const layer_t* layer = layers
-    cdef const floating* x = w + net.x
-    cdef Py_ssize_t k, n_tiles, column, S = cumulative[n_sequences]
+    cdef const layer_t* layer
+    cdef kept_t kept
+    cdef Py_ssize_t k, width, column, n_tasks
     for k in range(net.n_layers):
         layer = layers + k
-        n_tiles = (layer.G + TILE - 1) // TILE
-        column = (task % n_tiles) * TILE
-        if task < n_tiles:
-            _input_weights(layer, column, min(TILE, layer.G - column), x, w + layer.z, S, gradient + layer.W_x)
+        width = _tile_width(layer, panel(segment), n_threads)
+        n_tasks = (layer.G + width - 1) // width
+        if task < n_tasks:
+            kept = _kept(layer, k, S, n)
+            column = task * width
+            add_outer(layer.K, min(width, layer.G - column), S, segment + kept.xh, layer.K,
+                      segment + kept.z + column, layer.G, gradient + layer.W + column, layer.G, scratch)
             return
-        if task < 2 * n_tiles:
-            _recurrent_weights(layer, column, min(TILE, layer.G - column), w + layer.h, w + layer.z, lengths,
-                               cumulative, n_sequences, net.block_rows, gradient + layer.W_h)
-            return
-        if task == 2 * n_tiles:
-            _sum_rows((n_sequences + net.block_rows - 1) // net.block_rows, layer.V, net.V,
-                      w + net.dv + layer.dv, gradient + layer.v)
-            return
-        task -= _n_tasks(layer)
-        x = w + layer.h
-    gemm_tn(layer.H, net.O, n_sequences, w + net.last, layer.H, dout, net.O, <floating> 0, gradient + net.W_out,
-            net.O)
-    _sum_rows(n_sequences, net.O, net.O, dout, gradient + net.b_out)
+        task -= n_tasks
 
 
-# dW_x (F, columns) = x' dz, one product over all sequences and steps.
-cdef void _input_weights(
-    const layer_t* layer, Py_ssize_t column, Py_ssize_t n_columns,
-    const floating* x,                     # (S, F)
-    const floating* dz,                    # (S, G)
-    Py_ssize_t S,
-    floating* dW,                          # (F, G)  out: the columns
-) noexcept nogil:
-    gemm_tn(layer.F, n_columns, S, x, layer.F, dz + column, layer.G, <floating> 0, dW + column, layer.G)
-
-
-# dW_h (H, columns) = sum over the steps of h_{t-1}' dz_t. The rows of h_{t-1} lie one step before those of dz_t as
-# long as no sequence ends, so each stretch between two ends is one product.
-cdef void _recurrent_weights(
-    const layer_t* layer, Py_ssize_t column, Py_ssize_t n_columns,
-    const floating* h,                     # (S, H)
-    const floating* dz,                    # (S, G)
-    const int64_t* lengths, const int64_t* cumulative, Py_ssize_t n_sequences, Py_ssize_t block_rows,
-    floating* dW,                          # (H, G)  out: the columns
-) noexcept nogil:
-    cdef Py_ssize_t H = layer.H, G = layer.G, block, first, last, n, n_before, t, row, before, stretch, k
-    for k in range(H):
-        memset(dW + k * G + column, 0, n_columns * sizeof(floating))
-    for block in range((n_sequences + block_rows - 1) // block_rows):
-        first = block * block_rows
-        last = min(first + block_rows, n_sequences)
-        before = cumulative[first]
-        n_before = last - first
-        t = 1
-        while t < lengths[first]:
-            n = n_before
-            while lengths[first + n - 1] <= t:
-                n -= 1
-            # The n sequences alive at t are so until the shortest of them ends; where one has just ended, its rows
-            # stand between those of h and the next step's.
-            stretch = lengths[first + n - 1] - t if n == n_before else 1
-            row = before + n_before
-            gemm_tn(H, n_columns, stretch * n, h + before * H, H, dz + row * G + column, G, <floating> 1,
-                    dW + column, G)
-            before = row + (stretch - 1) * n
-            n_before = n
-            t += stretch
-
-
-cdef void _sum_rows(
+cdef void _add_rows(
     Py_ssize_t n, Py_ssize_t n_columns, Py_ssize_t stride, const floating* a, floating* total,
 ) noexcept nogil:
     cdef Py_ssize_t r, k
-    memset(total, 0, n_columns * sizeof(floating))
     for r in range(n):
         for k in range(n_columns):
             total[k] += a[r * stride + k]

@@ -1,26 +1,20 @@
-"""Outputs alone: the time loop at one step a time, in memory that does not grow with the length.
-
-Sequences are taken ROWS at a time, and every product has exactly ROWS rows, whether sequences live in them or not:
-BLAS chooses its kernels, and with them the order of its sums, by the shape. So a sequence's output has the same bits
-alone, among others, and in any order. (With as many rows as sequences it has not: on AVX2, OpenBLAS gives other
-bits for 5 rows than for 8.)
-"""
+"""Outputs alone: the way forward in memory that does not grow with the length."""
 from cython cimport floating
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
-from .layer cimport copy_ended, dense_forward, layer_forward
-from .packing cimport pack_step, value_t
-from .types cimport CELLS, layer_t, network_t
+from .layer cimport dense_forward, layer_forward, n_alive
+from .packing cimport pack_steps, value_t
+from .types cimport layer_t, network_t
 
-cpdef enum:
-    ROWS = 8
+cdef enum:
+    STEPS = 16       # taken together through a layer: few enough for the first-level caches
 
 
 def predict(
-    const network_t[::1] network, const layer_t[::1] layers, const floating[::1] params,
-    floating[:, ::1] work,                 # (n_threads, scratch_size(...))
+    const int64_t[::1] plan, const floating[::1] params, const floating[::1] packed,
+    floating[:, ::1] scratch,              # (n_threads, scratch_size(...))
     const value_t[:, ::1] values, const int64_t[::1] starts,
     const int64_t[::1] lengths,            # descending
     const double[::1] shift, const double[::1] scale,
@@ -28,67 +22,64 @@ def predict(
     int n_threads,
 ):
     """Outputs (n_sequences, n_outputs) of the sequences."""
-    cdef const network_t* net = &network[0]
+    cdef const network_t* net = <const network_t*> &plan[0]
+    cdef const layer_t* stack = <const layer_t*> (net + 1)
     cdef Py_ssize_t n = lengths.shape[0]
-    cdef Py_ssize_t n_blocks = (n + ROWS - 1) // ROWS
+    cdef Py_ssize_t n_blocks = (n + net.block_rows - 1) // net.block_rows
     cdef Py_ssize_t block, first
     with nogil:
         for block in prange(n_blocks, schedule="dynamic", num_threads=n_threads):
-            first = block * ROWS
-            _predict_block(net, &layers[0], &params[0], &work[threadid(), 0], work.shape[1], &values[0, 0],
-                           &starts[first], &lengths[first], min(ROWS, n - first), &shift[0], &scale[0],
+            first = block * net.block_rows
+            _predict_block(net, stack, &params[0], &packed[0], &scratch[threadid(), 0], &values[0, 0],
+                           &starts[first], &lengths[first], min(net.block_rows, n - first), &shift[0], &scale[0],
                            &out[first, 0])
 
 
-def scratch_size(const network_t[::1] network, const layer_t[::1] layers):
-    """Numbers that one thread needs: an input, gates, outputs, two states a layer."""
-    size = max(layers[k].F for k in range(layers.shape[0])) + max(layers[k].G for k in range(layers.shape[0]))
-    size += network[0].O + layers[layers.shape[0] - 1].H
-    size += sum(4 * layers[k].H for k in range(layers.shape[0]))
-    return ROWS * size
+def scratch_size(const int64_t[::1] plan):
+    """Numbers that one thread needs: gates, and for each layer two states and the inputs of some steps."""
+    cdef const network_t* net = <const network_t*> &plan[0]
+    cdef const layer_t* stack = <const layer_t*> (net + 1)
+    cdef Py_ssize_t widest = 0, size = 0, k
+    for k in range(net.n_layers):
+        widest = max(widest, stack[k].G)
+        size += 2 * stack[k].H + STEPS * stack[k].K
+    return net.block_rows * (size + widest)
 
 
 cdef void _predict_block(
-    const network_t* net, const layer_t* layers, const floating* params, floating* w, Py_ssize_t work_size,
-    const value_t* values, const int64_t* starts, const int64_t* lengths, Py_ssize_t n_rows,
+    const network_t* net, const layer_t* layers, const floating* params, const floating* packed, floating* scratch,
+    const value_t* values, const int64_t* starts, const int64_t* lengths, Py_ssize_t n,
     const double* shift, const double* scale,
-    floating* out,                         # (n_rows, O)  out
+    floating* out,                         # (n, O)  out
 ) noexcept nogil:
     cdef const layer_t* layer
-    cdef const layer_t* top = layers + net.n_layers - 1
-    cdef int64_t one_step[ROWS]
-    cdef floating* x = w
-    cdef floating* last = x + ROWS * layers[0].F
-    cdef floating* outputs = last + ROWS * top.H
-    cdef floating* states = outputs + ROWS * net.O
+    cdef Py_ssize_t rows = n, size = 0, segment, first, k
+    cdef floating* states = scratch
+    cdef floating* xh
+    cdef floating* x_above
     cdef floating* z
     cdef floating* state
-    cdef const floating* below
-    cdef Py_ssize_t n = n_rows, k, r, t, now, size
-    for r in range(ROWS):
-        one_step[r] = 1
-    z = states
     for k in range(net.n_layers):
-        z += ROWS * 4 * layers[k].H
-    memset(w, 0, work_size * sizeof(floating))
+        size += 2 * layers[k].H
+    memset(states, 0, n * size * sizeof(floating))
 
-    for t in range(lengths[0]):
-        now = t % 2
-        while lengths[n - 1] <= t:
-            n -= 1
-        pack_step(values, starts, n, t, layers[0].F, shift, scale, x)
-        below = x
+    for segment in range((lengths[0] + STEPS - 1) // STEPS):
+        first = segment * STEPS
+        rows = n_alive(lengths, rows, first)
         state = states
+        xh = states + n * size
+        z = xh
+        for k in range(net.n_layers):
+            z += n * STEPS * layers[k].K
+        pack_steps(values, starts, lengths, rows, first, first + STEPS, layers[0].F, shift, scale, xh + layers[0].H,
+                   layers[0].K)
         for k in range(net.n_layers):
             layer = layers + k
-            size = ROWS * layer.H
-            # Each layer has h and c twice: those of the step before, and those of this one.
-            layer_forward(&CELLS[net.cell], layer, params, ROWS, one_step, ROWS, below,
-                          <const floating*> state + (1 - now) * size, state + (3 - now) * size,
-                          z, state + (2 + now) * size, state + now * size)
-            below = state + now * size
-            state += 4 * size
-        copy_ended(n, lengths, t, top.H, below, last)
-
-    dense_forward(ROWS, top.H, net.O, last, params + net.W_out, params + net.b_out, outputs)
-    memcpy(out, outputs, n_rows * net.O * sizeof(floating))
+            x_above = xh + n * STEPS * layer.K + layer[1].H if k + 1 < net.n_layers else NULL
+            layer_forward(net.cell, layer, params, packed, rows, lengths, first, first + STEPS, xh, z,
+                          <floating*> NULL, state, state + n * layer.H, x_above,
+                          layer[1].K if x_above != NULL else 0)
+            xh += n * STEPS * layer.K
+            state += 2 * n * layer.H
+    layer = layers + net.n_layers - 1
+    dense_forward(net, params, packed, layer.H, n, state - 2 * n * layer.H, out)

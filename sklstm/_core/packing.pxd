@@ -21,7 +21,8 @@ cdef inline void pack_step(
     Py_ssize_t n, Py_ssize_t t, Py_ssize_t F,
     const double* shift,               # (F,)
     const double* scale,               # (F,)
-    floating* x,                       # (n, F)  out
+    floating* x,                       # (n, F)  out, its rows x_row apart
+    Py_ssize_t x_row,
 ) noexcept nogil:
     cdef const value_t* value
     cdef double standardised
@@ -32,18 +33,20 @@ cdef inline void pack_step(
             standardised = (value[k] - shift[k]) * scale[k]
             standardised = -FARTHEST if standardised < -FARTHEST else standardised
             standardised = FARTHEST if standardised > FARTHEST else standardised
-            x[r * F + k] = <floating> standardised
+            x[r * x_row + k] = <floating> standardised
 
 
-# All time steps of a block of sequences, longest first.
-cdef inline void pack_block(
-    const value_t* values, const int64_t* starts, const int64_t* lengths,
-    Py_ssize_t n_rows, Py_ssize_t F, const double* shift, const double* scale,
-    floating* x,                       # (sum of lengths, F)  out
+# Time steps `first` to `last` of a block of sequences, longest first.
+cdef inline void pack_steps(
+    const value_t* values, const int64_t* starts,
+    const int64_t* lengths,            # (n,), descending
+    Py_ssize_t n, Py_ssize_t first, Py_ssize_t last, Py_ssize_t F, const double* shift, const double* scale,
+    floating* x,                       # (steps in all, F)  out, its rows x_row apart
+    Py_ssize_t x_row,
 ) noexcept nogil:
-    cdef Py_ssize_t n = n_rows, row = 0, t
-    for t in range(lengths[0]):
+    cdef Py_ssize_t t
+    for t in range(first, min(last, lengths[0])):
         while lengths[n - 1] <= t:
             n -= 1
-        pack_step(values, starts, n, t, F, shift, scale, x + row * F)
-        row += n
+        pack_step(values, starts, n, t, F, shift, scale, x, x_row)
+        x += n * x_row

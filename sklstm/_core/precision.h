@@ -1,0 +1,19 @@
+/* All kernels for one instruction set in one precision. Included by levels.h, which defines REAL. */
+#include "vmath.h"
+#include "products.h"
+#include "updates.h"
+#include "cells/lstm.h"
+
+#define CELL_FORWARD(name, ...) NAME(name##_forward),
+#define CELL_BACKWARD(name, ...) NAME(name##_backward),
+static const KERNELS(REAL) NAME(kernels) = {
+    PANEL, NAME(pack), NAME(product), NAME(add_outer), NAME(tanh_array), NAME(logistic_array), NAME(sum_of_squares),
+    NAME(scale), NAME(adam), NAME(sgd), {CELLS(CELL_FORWARD)}, {CELLS(CELL_BACKWARD)},
+};
+#undef CELL_FORWARD
+#undef CELL_BACKWARD
+#undef LANES
+#undef VECTOR
+#undef BITS
+#undef FOR_VECTORS
+#undef PANEL
