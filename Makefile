@@ -21,8 +21,8 @@ lint: $(VENV)/.lint  ## style of Python and Cython code
 doc: $(VENV)/.doc  ## the documentation, in doc/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -b html doc doc/_build/html
 
-bench: $(VENV)/.benchmarks  ## speed beside PyTorch, interleaved
-	$(BIN)/python benchmarks/bench_step.py
+bench: $(VENV)/.benchmarks  ## speed, memory and size beside other libraries, into doc/benchmarks (about 15 minutes)
+	$(BIN)/python -W ignore benchmarks/run.py
 
 # The wheel, not the source folder, is what is tested and shown. It is built once, and anew when a source has changed.
 $(VENV)/wheel: $(SOURCES) | $(VENV)

@@ -228,6 +228,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         self.n_iter_ = len(self.loss_curve_)
         self.n_layers_ = len(network.hidden_layer_sizes) + 2
         self._network = network
+        network.fixed = True
 
     @contextmanager
     def _unchanged_on_error(self):
@@ -399,7 +400,8 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
 
     def _outputs(self, X):
         """The network's outputs for X, shape (n_sequences, n_outputs), in double precision."""
-        check_is_fitted(self)
+        if not hasattr(self, "_network"):
+            check_is_fitted(self)  # its error; asking it each time would take a tenth of a small prediction
         sequences = validate_sequences(self, X, reset=False)
         n_threads = effective_n_threads(self.n_jobs)
         return self._network.predict(sequences, self._shift, self._scale, n_threads).astype(np.float64)

@@ -1,12 +1,11 @@
 """Minibatches through a network and back, in segments of time and within a given memory."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from ._core import backprop
-from .network import TYPE_NAMES, Plan, aligned, longest_first
+from .network import BLOCK_ROWS, TYPE_NAMES, Plan, aligned, longest_first
 from .sequences import offsets_of
 
 # Time steps that go through the core together. What the way back leaves of so many is still in the cache when the
@@ -23,7 +22,7 @@ class _Segment:
     cumulative: np.ndarray  # (n + 1,), rows of the n sequences that reach it, summed up
     size: int
     place: slice | None = None
-    checkpoint: np.ndarray | None = None  # the state before it, if its place is given to others
+    checkpoint: slice | None = None  # where the state before it is kept, if its place is given to others
 
 
 class Minibatch:
@@ -69,11 +68,11 @@ class Minibatch:
         self._make_room(self._batch_lengths)
         self._out = np.empty((len(rows), self.network.n_outputs), dtype=self.network.dtype)
         # A thread without a block would only be waited for.
-        self._n_threads = min(self.max_threads, -(-len(rows) // self.network.block_rows))
+        self._n_threads = min(self.max_threads, -(-len(rows) // BLOCK_ROWS))
         self.network.pack(self._plan, way_back=True, n_threads=self._n_threads, packed=self._packed)
         for segment in self._segments:
             if segment.checkpoint is not None:
-                segment.checkpoint[:] = self._state[: self._plan.carried_size]
+                self._work[segment.checkpoint] = self._state[: self._plan.carried_size]
             self._segment_forward(segment)
         return rows[order], self._out
 
@@ -86,9 +85,11 @@ class Minibatch:
         parts = []
         for segment in reversed(self._segments):
             if segment.checkpoint is not None and segment is not self._segments[-1]:
-                self._state[: self._plan.carried_size] = segment.checkpoint
+                self._state[: self._plan.carried_size] = self._work[segment.checkpoint]
                 self._segment_forward(segment)
-            dx = np.empty((int(segment.cumulative[-1]) if input_gradient else 0, self.network.n_features), self._out.dtype)
+            dx = np.empty(
+                (int(segment.cumulative[-1]) if input_gradient else 0, self.network.n_features), self._out.dtype
+            )
             self._backward(
                 self._plan.array, self.network.parameters, self._packed, self._state,
                 self._work[segment.place], self._batch_lengths, segment.cumulative, segment.first, segment.last, dout,
@@ -112,18 +113,18 @@ class Minibatch:
         if len(lengths) not in self._plans:
             self._plans[len(lengths)] = Plan(self.network, len(lengths))
         self._plan = self._plans[len(lengths)]
-        self._made_for = made_for
-        self._segments = self._cut(lengths)
-        room = self._place(self._segments)
+        segments = self._cut(lengths)
+        room = self._place(segments)
         self._packed = _grown(self._packed, self._plan.packed_size)
         self._state = _grown(self._state, self._plan.state_size)
         self._work = _grown(self._work, room)
+        self._segments, self._made_for = segments, made_for
 
     def _cut(self, lengths):
         longest = int(lengths[0])
-        n_segments = -(-longest // SEGMENT_STEPS)
         segments = []
-        for first, last in pairwise(longest * k // n_segments for k in range(n_segments + 1)):
+        for first in range(0, longest, SEGMENT_STEPS):
+            last = min(first + SEGMENT_STEPS, longest)
             n = int(np.searchsorted(-lengths, -first)) if first else len(lengths)
             cumulative = offsets_of(np.minimum(lengths[:n], last) - first)
             size = backprop.segment_size(self._plan.array, int(cumulative[-1]), n)
@@ -136,27 +137,30 @@ class Minibatch:
         room = sum(segment.size for segment in segments)
         for n_shared in range(len(segments) + 1):
             if n_shared:
-                room += (shared if n_shared == 1 else 0) - segments[n_shared - 1].size
-            needed = self._megabytes(room + n_shared * self._plan.carried_size)
+                room += (shared if n_shared == 1 else 0) + self._plan.carried_size - segments[n_shared - 1].size
+            needed = self._megabytes(room)
             if self.max_memory is None or needed <= self.max_memory:
                 break
         else:
             raise ValueError(
-                f"max_memory={self.max_memory} MB is too little to train on {self._plan.n_sequences} sequences of up to "
-                f"{segments[-1].last} time steps at a time: raise it to {np.ceil(needed):.0f}, or lower batch_size."
+                f"max_memory={self.max_memory} MB is too little to train on {self._plan.n_sequences} sequences of up "
+                f"to {segments[-1].last} time steps at a time: raise it to {np.ceil(needed):.0f}, or lower batch_size."
             )
         start = shared if n_shared else 0
         for k, segment in enumerate(segments):
             if k < n_shared:
                 segment.place = slice(0, segment.size)
-                segment.checkpoint = np.empty(self._plan.carried_size, dtype=self.network.dtype)
+                segment.checkpoint = slice(start, start + self._plan.carried_size)
+                start = segment.checkpoint.stop
             else:
                 segment.place = slice(start, start + segment.size)
-                start += segment.size
+                start = segment.place.stop
         return room
 
     def _megabytes(self, size):
-        size += self._plan.packed_size + self._plan.state_size + self._scratch.size + self.gradient.size
+        # Of larger minibatches before, the state is still there.
+        size += self._plan.packed_size + max(self._plan.state_size, self._state.size)
+        size += self._scratch.size + self.gradient.size
         return size * self.network.dtype.itemsize / 1e6
 
     def _unpack(self, parts):
@@ -169,7 +173,7 @@ class Minibatch:
             counts = np.diff(segment.cumulative)
             sequence = np.repeat(np.arange(len(counts)), counts)
             step = np.arange(len(packed)) - np.repeat(segment.cumulative[:-1], counts) + segment.first
-            order = np.lexsort((sequence, step, sequence // self.network.block_rows))
+            order = np.lexsort((sequence, step, sequence // BLOCK_ROWS))
             result[(offsets[sequence] + step)[order]] = packed
         return result
 

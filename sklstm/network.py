@@ -15,9 +15,9 @@ CELLS = registry()
 # The names by which fused functions of the core are picked.
 TYPE_NAMES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 
-# Sequences whose steps one thread computes together. Few rows leave work for every thread; wide layers' weights no
-# longer fit in the second-level cache, and more rows share each read of them.
-BLOCK_ROWS, WIDE_BLOCK_ROWS, WIDE = 8, 32, 256
+# Sequences whose steps one thread computes together: what a tile of the products holds. More, up to 32, are no faster
+# at any width, and fewer blocks leave threads idle where lengths differ.
+BLOCK_ROWS = 8
 
 CACHE_LINE = 64  # bytes
 
@@ -51,6 +51,7 @@ class Network:
         self.dtype = np.dtype(dtype)
         self.parts, self.n_weights, n_parameters = self._lay_out()
         self.parameters = np.zeros(n_parameters, dtype=self.dtype)
+        self._for_prediction = None
 
     def _lay_out(self):
         """Slices and shapes of the named parts in the flat buffer, the number of weights, and of all parameters."""
@@ -91,33 +92,55 @@ class Network:
 
     def predict(self, sequences, shift, scale, n_threads):
         """Outputs (n_sequences, n_outputs) of sequences, in their order."""
-        order, lengths, starts = longest_first(sequences.offsets[:-1], sequences.lengths)
-        plan = Plan(self, min(self.block_rows, len(lengths)))
-        n_threads = min(n_threads, -(-len(lengths) // self.block_rows))
-        packed = self.pack(plan, way_back=False, n_threads=n_threads)
-        scratch = aligned(n_threads * inference.scratch_size(plan.array), self.dtype)
+        lengths, starts = sequences.lengths, sequences.offsets[:-1]
+        order = None
+        if (lengths[1:] > lengths[:-1]).any():
+            order, lengths, starts = longest_first(starts, lengths)
+        n_threads = min(n_threads, -(-len(lengths) // BLOCK_ROWS))
+        plan, packed, scratch_size = self._for_prediction or self._prepare_prediction(n_threads)
+        scratch = aligned(n_threads * scratch_size, self.dtype).reshape(n_threads, scratch_size)
         out = np.empty((len(lengths), self.n_outputs), dtype=self.dtype)
         inference.predict[TYPE_NAMES[self.dtype], TYPE_NAMES[sequences.dtype]](
-            plan.array, self.parameters, packed, scratch.reshape(n_threads, -1), sequences.values, starts, lengths, shift, scale,
-            out, n_threads,
-        )  # fmt: skip
-        result = np.empty_like(out)
-        result[order] = out
-        return result
+            plan.array,
+            self.parameters,
+            packed,
+            scratch,
+            sequences.values,
+            starts,
+            lengths,
+            shift,
+            scale,
+            out,
+            n_threads,
+        )
+        if order is not None:
+            out[order] = out.copy()
+        return out
+
+    @property
+    def fixed(self):
+        """Whether the parameters stay as they are, so that what predictions need of them can be kept."""
+        return self._for_prediction is not None
+
+    @fixed.setter
+    def fixed(self, value):
+        self._for_prediction = self._prepare_prediction(1) if value else None
+
+    def _prepare_prediction(self, n_threads):
+        plan = Plan(self, BLOCK_ROWS)
+        packed = self.pack(plan, way_back=False, n_threads=n_threads)
+        return plan, packed, inference.scratch_size(plan.array)
+
+    def __getstate__(self):
+        # Weights are packed for the instruction set of the machine that loads them.
+        return {**vars(self), "_for_prediction": None}
 
     def pack(self, plan, way_back, n_threads, packed=None):
         """The weights in the order in which the core's products read them; `way_back` adds their transposes."""
         if packed is None:
             packed = aligned(plan.packed_size, self.dtype)
-        backprop.pack_weights[TYPE_NAMES[self.dtype]](
-            plan.array, self.parameters, packed, way_back, n_threads
-        )
+        backprop.pack_weights[TYPE_NAMES[self.dtype]](plan.array, self.parameters, packed, way_back, n_threads)
         return packed
-
-    @property
-    def block_rows(self):
-        """Sequences that a thread takes at a time."""
-        return WIDE_BLOCK_ROWS if max(self.hidden_layer_sizes) >= WIDE else BLOCK_ROWS
 
 
 class Plan:
@@ -162,8 +185,8 @@ class Plan:
         net["W_out"], net["b_out"] = network.parts["output.W"][0].start, network.parts["output.b"][0].start
         net["packed_out"] = packed_matrix(n_inputs, network.n_outputs)
         net["packed_out_t"] = packed_matrix(network.n_outputs, n_inputs)
-        net["block_rows"], net["V"] = network.block_rows, n_vector_parameters
-        net["dv"] = state.allot(-(-n_sequences // network.block_rows) * n_vector_parameters)
+        net["block_rows"], net["V"] = BLOCK_ROWS, n_vector_parameters
+        net["dv"] = state.allot(-(-n_sequences // BLOCK_ROWS) * n_vector_parameters)
         self.n_sequences, self.packed_size, self.state_size = n_sequences, packed.size, state.size
 
 

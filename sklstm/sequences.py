@@ -13,6 +13,8 @@ from sklearn.utils.validation import validate_data
 
 __all__ = ["Sequences", "as_sequences"]
 
+COMPUTING_TYPES = (np.dtype(np.float32), np.dtype(np.float64))
+
 
 class Sequences:
     """Sequences of different lengths, stored end to end.
@@ -180,6 +182,8 @@ def as_sequences(X):
     """
     if isinstance(X, Sequences):
         sequences = X
+    elif type(X) is np.ndarray and X.ndim == 3 and X.dtype in COMPUTING_TYPES:
+        sequences = _from_array(X)  # nothing to convert: what scikit-learn's checks take would be half of a prediction
     elif _is_list(X):
         sequences = _from_list(X)
     else:
@@ -274,14 +278,13 @@ def _reject_text(array, name):
 
 def _from_array(X):
     n_sequences, n_timesteps, n_features = X.shape
-    lengths = np.full(n_sequences, n_timesteps)
-    if n_timesteps and n_features and np.isnan(X[:, -1]).any():
+    if n_timesteps and n_features and np.isnan(X[:, -1]).all(axis=1).any():
         padding = np.isnan(X).all(axis=2)
-        lengths -= np.argmin(np.column_stack([padding[:, ::-1], np.zeros(n_sequences, dtype=bool)]), axis=1)
-    offsets = offsets_of(lengths)
-    if offsets[-1] == n_sequences * n_timesteps:
-        return Sequences(X.reshape(n_sequences * n_timesteps, n_features), offsets)
-    return Sequences(X[np.arange(n_timesteps) < lengths[:, np.newaxis]], offsets)
+        padded = np.argmin(np.column_stack([padding[:, ::-1], np.zeros(n_sequences, dtype=bool)]), axis=1)
+        lengths = n_timesteps - padded
+        return Sequences._with(X[np.arange(n_timesteps) < lengths[:, np.newaxis]], offsets_of(lengths))
+    values = np.ascontiguousarray(X).reshape(n_sequences * n_timesteps, n_features)
+    return Sequences._with(values, np.arange(n_sequences + 1) * n_timesteps)
 
 
 def _from_table(X):

@@ -66,6 +66,7 @@ class Trainer:
     def __init__(self, network, data, objective, optimizer, batch_size, n_threads, max_memory=None):
         self.network, self.data, self.objective, self.optimizer = network, data, objective, optimizer
         self.batch_size, self.n_threads = batch_size, n_threads
+        network.fixed = False
         self._minibatch = Minibatch(network, data.sequences, data.shift, data.scale, n_threads, max_memory)
         self._minibatch.reserve(min(batch_size, len(data.rows)))
         self._loss = objective.loss[TYPE_NAMES[network.dtype]]

@@ -465,6 +465,7 @@ VALUES = {
     "clip_norm": [0, -1, "a"],
     "standardize": ["yes", None],
     "n_jobs": [0, 1.5, "a"],
+    "max_memory": [0, -1, "a", NAN],
     "dtype": ["float16", np.float32, None],
 }
 

@@ -1,4 +1,4 @@
-"""The forward pass, transcendental functions, losses, optimizers and the layout of parameters, against NumPy."""
+"""The forward pass, transcendental functions, losses and the layout of parameters, against NumPy."""
 
 import naive
 import numpy as np
@@ -6,11 +6,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm import Sequences
-from sklstm import network as network_module
-from sklstm._core import kernels, losses, optimizers
+from sklstm._core import kernels, losses
 from sklstm.minibatch import Minibatch
 from sklstm.network import CELLS, TYPE_NAMES, Network
-from sklstm.optimizers import SGD, Adam
 from sklstm.threads import single_threaded_blas
 
 TOLERANCES = {"float64": 1e-12, "float32": 1e-5}
@@ -20,8 +18,7 @@ SHIFT, SCALE = np.array([0.3, -1.0, 0.1]), np.array([0.5, 2.0, 1.5])
 def forward(network, sequences, shift=SHIFT, scale=SCALE, rows=None, n_threads=2):
     """Minibatch.forward, put back into the order of `rows`."""
     rows = np.arange(len(sequences)) if rows is None else rows
-    with single_threaded_blas():
-        order, out = Minibatch(network, sequences, shift, scale, n_threads).forward(rows)
+    order, out = Minibatch(network, sequences, shift, scale, n_threads).forward(rows)
     assert_array_equal(np.sort(order), np.sort(rows))
     assert (np.diff(sequences.lengths[order]) <= 0).all()
     result = np.empty_like(out)
@@ -45,7 +42,7 @@ def test_every_cell_has_a_twin():
     assert set(naive.CELLS) == set(CELLS)
 
 
-# Widths around the vector widths (4 to 16 numbers), stacks that widen and narrow, and 256 units, where blocks grow.
+# Widths around the vector widths (4 to 16 numbers), stacks that widen and narrow, and 256 units.
 @pytest.mark.parametrize(
     "sizes",
     [(H,) for H in [1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 64, 65, 70]]
@@ -77,21 +74,10 @@ def test_forward_equals_twin(cell, dtype, sizes):
     ],
     ids=lambda lengths: f"{len(lengths)}_up_to_{max(lengths)}",
 )
-@pytest.mark.parametrize("wide", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
-def test_batches_equal_twin(cell, wide, lengths, monkeypatch):
-    """One sequence, one step, blocks that are just full and just not, in blocks of both sizes."""
-    monkeypatch.setattr(network_module, "WIDE", 1 if wide else 10_000)
+def test_batches_equal_twin(cell, lengths):
+    """One sequence, one step, blocks that are just full and just not."""
     assert_equals_twin(naive.random_network(3, (6, 5), 2, cell=cell), naive.random_sequences(lengths, 3))
-
-
-def test_block_rows_depend_on_the_widest_layer():
-    sequences = naive.random_sequences([2], 3)
-    rows = {
-        H: Minibatch(Network(3, (4, H), 1, "lstm", "float32"), sequences, SHIFT, SCALE, 1).block_rows
-        for H in [255, 256]
-    }
-    assert rows == {255: network_module.BLOCK_ROWS, 256: network_module.WIDE_BLOCK_ROWS}
 
 
 @pytest.mark.parametrize("n_outputs", [1, 2, 17])
@@ -122,8 +108,7 @@ def test_rows_of_a_minibatch_are_chosen_and_ordered():
 def test_equal_lengths_keep_their_order():
     network = naive.random_network(3, (6,), 2)
     minibatch = Minibatch(network, naive.random_sequences([2, 3, 2, 3, 2], 3), SHIFT, SCALE, 1)
-    with single_threaded_blas():
-        assert_array_equal(minibatch.forward(np.array([4, 3, 2, 1, 0]))[0], [3, 1, 4, 2, 0])
+    assert_array_equal(minibatch.forward(np.array([4, 3, 2, 1, 0]))[0], [3, 1, 4, 2, 0])
 
 
 def test_standardised_in_double():
@@ -155,14 +140,14 @@ def test_workspace_is_reused_without_a_trace():
     minibatch = Minibatch(network, sequences, SHIFT, SCALE, 1)
     rows = np.array([0, 1])  # lengths 5, 1; after 3, 3
     expected = forward(network, sequences, rows=rows)
-    with single_threaded_blas():
-        minibatch.forward(np.arange(12))
-        minibatch.backward(np.ones((12, 2)))
-        minibatch.forward(np.array([2, 3]))
-        minibatch.backward(np.ones((2, 2)))
-        assert_array_equal(minibatch.forward(rows)[1], expected)
-        minibatch._work.fill(np.nan)
-        assert_array_equal(minibatch.forward(rows)[1], expected)
+    minibatch.forward(np.arange(12))
+    minibatch.backward(np.ones((12, 2)))
+    minibatch.forward(np.array([2, 3]))
+    minibatch.backward(np.ones((2, 2)))
+    assert_array_equal(minibatch.forward(rows)[1], expected)
+    for memory in [minibatch._work, minibatch._state, minibatch._packed, minibatch._scratch]:
+        memory.fill(np.nan)
+    assert_array_equal(minibatch.forward(rows)[1], expected)
 
 
 # ---------------------------------------------------------------------------------------------- transcendentals
@@ -260,97 +245,6 @@ def test_log_losses_far_from_zero(score, label):
         out, dout = np.array(out), np.empty((1, np.size(out)))
         assert_allclose(loss["double"](out, np.array([[float(label)]]), np.ones(1), dout), expected, atol=1e-15)
         assert_allclose(dout[0, -1], float(right) - label, atol=1e-15)
-
-
-# ---------------------------------------------------------------------------------------------- optimizers
-
-
-def steps(optimizer, dtype, n_steps=10):
-    """Parameters before and after some steps with given gradients, and the gradients."""
-    rng = np.random.RandomState(0)
-    parameters = rng.normal(size=37).astype(dtype)
-    gradients = rng.normal(size=(n_steps, 37)).astype(dtype)
-    gradients[:, 3] = 0  # no step, and no 0 / 0
-    optimizer = optimizer(parameters)
-    before = parameters.astype(np.float64)
-    for gradient in gradients:
-        optimizer.step(parameters, gradient)
-    return before, parameters, gradients.astype(np.float64)
-
-
-@pytest.mark.parametrize("dtype", TOLERANCES)
-@pytest.mark.parametrize(("beta_1", "beta_2", "epsilon"), [(0.9, 0.999, 1e-8), (0.0, 0.5, 0.1), (0.5, 0.0, 1e-8)])
-def test_adam_equals_twin(beta_1, beta_2, epsilon, dtype):
-    before, after, gradients = steps(lambda p: Adam(p, 0.01, beta_1, beta_2, epsilon), dtype)
-    expected, m, v = before.copy(), 0, 0
-    for t, g in enumerate(gradients, start=1):
-        m = beta_1 * m + (1 - beta_1) * g
-        v = beta_2 * v + (1 - beta_2) * g**2
-        expected -= 0.01 * (m / (1 - beta_1**t)) / (np.sqrt(v / (1 - beta_2**t)) + epsilon)
-    assert after[3] == before[3]
-    assert_allclose(after - before, expected - before, rtol=0, atol=TOLERANCES[dtype] * 0.1)
-
-
-@pytest.mark.parametrize("dtype", TOLERANCES)
-@pytest.mark.parametrize("nesterov", [False, True])
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_sgd_equals_twin(momentum, nesterov, dtype):
-    before, after, gradients = steps(lambda p: SGD(p, 0.05, momentum, nesterov), dtype)
-    expected, velocity = before.copy(), 0
-    for g in gradients:
-        velocity = momentum * velocity - 0.05 * g
-        # Nesterov's step looks ahead: it goes on by the velocity that it has just gained.
-        expected += momentum * velocity - 0.05 * g if nesterov else velocity
-    assert_allclose(after, expected, rtol=TOLERANCES[dtype], atol=TOLERANCES[dtype])
-
-
-@pytest.mark.parametrize("make", [lambda p: Adam(p, 0.1, 0.9, 0.999, 1e-8), lambda p: SGD(p, 0.1, 0.9, True)])
-def test_forgetful_optimizer_starts_afresh(make):
-    gradients = np.random.RandomState(0).normal(size=(3, 5))
-    used, fresh = np.zeros(5), np.zeros(5)
-    optimizer = make(used)
-    for gradient in gradients:
-        optimizer.step(used, gradient)
-    optimizer.forget()
-    used[:] = 0
-    optimizer.step(used, gradients[0])
-    make(fresh).step(fresh, gradients[0])
-    assert_array_equal(used, fresh)
-
-
-@pytest.mark.parametrize("dtype", TOLERANCES)
-@pytest.mark.parametrize("max_norm", [1e-3, 1.0, 1e3])
-def test_clip(max_norm, dtype):
-    gradient = np.random.RandomState(0).normal(size=101).astype(dtype)
-    before = gradient.astype(np.float64)
-    norm = np.linalg.norm(before)
-    assert_allclose(optimizers.clip(gradient, max_norm), norm, rtol=1e-13)
-    if norm <= max_norm:
-        assert_array_equal(gradient, before)  # to the bit
-    else:
-        assert_allclose(gradient, before * max_norm / norm, rtol=1e-6 if dtype == "float32" else 1e-14)
-
-
-def test_clip_sums_in_double():
-    """In single precision the squares would overflow at 2e19, and vanish below 1e-23."""
-    for size in [1e25, 1e-25]:
-        gradient = np.full(4, size, dtype=np.float32)
-        assert_allclose(optimizers.clip(gradient, size), 2 * size, rtol=1e-6)
-        assert_allclose(gradient, size / 2, rtol=1e-6)
-    gradient = np.zeros(4)
-    assert optimizers.clip(gradient, 1.0) == 0
-    assert_array_equal(gradient, 0)
-
-
-@pytest.mark.parametrize("dtype", TOLERANCES)
-def test_penalty_is_on_weights_alone(dtype):
-    rng = np.random.RandomState(0)
-    parameters, gradient = rng.normal(size=(2, 30)).astype(dtype)
-    before = gradient.copy()
-    value = optimizers.add_penalty(parameters, gradient, 20, 0.3)
-    assert_allclose(value, 0.15 * np.sum(parameters[:20].astype(np.float64) ** 2), rtol=1e-13)
-    assert_allclose(gradient[:20], before[:20] + 0.3 * parameters[:20], rtol=TOLERANCES[dtype], atol=TOLERANCES[dtype])
-    assert_array_equal(gradient[20:], before[20:])
 
 
 # ---------------------------------------------------------------------------------------------- layout

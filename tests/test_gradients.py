@@ -5,11 +5,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklstm import network as network_module
 from sklstm._core import losses
 from sklstm.minibatch import Minibatch
-from sklstm.network import CELLS
-from sklstm.threads import single_threaded_blas
+from sklstm.network import BLOCK_ROWS, CELLS
 
 N_FEATURES = 2
 SHIFT, SCALE = np.array([0.3, -1.0]), np.array([0.5, 2.0])
@@ -22,7 +20,7 @@ def derivative(f, x, step=1e-3):
     return (8 * a - b) / (12 * step)
 
 
-def derivatives(f, array, places):
+def derivatives(f, array, places, step=1e-3):
     """Derivatives of f() by some places of a flat array that f reads."""
     result = []
     for k in places:
@@ -32,7 +30,7 @@ def derivatives(f, array, places):
             array[k] = x
             return f()
 
-        result.append(derivative(at, value))
+        result.append(derivative(at, value, step))
         array[k] = value
     return np.array(result)
 
@@ -40,12 +38,12 @@ def derivatives(f, array, places):
 class Problem:
     """A network, sequences, targets, and the loss of them all as one minibatch."""
 
-    def __init__(self, sizes, lengths, loss="squared_error", cell="lstm"):
-        n_outputs = N_OUTPUTS[loss]
+    def __init__(self, sizes, lengths, loss="squared_error", cell="lstm", n_outputs=None, max_memory=None, n_threads=2):
+        n_outputs = n_outputs or N_OUTPUTS[loss]
         self.network = naive.random_network(N_FEATURES, sizes, n_outputs, cell=cell)
         self.sequences = naive.random_sequences(lengths, N_FEATURES)
         self.targets, self.weights = naive.random_targets(loss, len(lengths), n_outputs)
-        self.minibatch = Minibatch(self.network, self.sequences, SHIFT, SCALE, 2)
+        self.minibatch = Minibatch(self.network, self.sequences, SHIFT, SCALE, n_threads, max_memory)
         self._loss = getattr(losses, loss)["double"]
 
     def loss(self):
@@ -60,19 +58,18 @@ class Problem:
         dx = self.minibatch.backward(self.dout, input_gradient=True)
         return self.minibatch.gradient.copy(), dx
 
-    def check(self, at_most=2000):
+    def check(self, at_most=2000, step=1e-3):
         """Compare all gradients, or as many as `at_most` of each part."""
         rng = np.random.RandomState(0)
-        with single_threaded_blas():
-            gradient, dx = self.gradients()
-            for name, (where, _) in self.network.parts.items():
-                places = np.arange(where.start, where.stop)
-                places = rng.permutation(places)[:at_most]
-                assert_close(gradient[places], derivatives(self.loss, self.network.parameters, places), name)
-            values = self.sequences.values.reshape(-1)
-            places = rng.permutation(len(values))[:at_most]
-            by_value = derivatives(self.loss, values, places)
-            assert_close(dx.reshape(-1)[places] * SCALE[places % N_FEATURES], by_value, "dx")
+        gradient, dx = self.gradients()
+        for name, (where, _) in self.network.parts.items():
+            places = np.arange(where.start, where.stop)
+            places = rng.permutation(places)[:at_most]
+            assert_close(gradient[places], derivatives(self.loss, self.network.parameters, places, step), name)
+        values = self.sequences.values.reshape(-1)
+        places = rng.permutation(len(values))[:at_most]
+        by_value = derivatives(self.loss, values, places, step)
+        assert_close(dx.reshape(-1)[places] * SCALE[places % N_FEATURES], by_value, "dx")
 
 
 def assert_close(actual, expected, name):
@@ -80,20 +77,11 @@ def assert_close(actual, expected, name):
     assert_allclose(actual, expected, rtol=1e-6, atol=1e-10, err_msg=name)
 
 
-@pytest.fixture(params=[8, 32])
-def block_rows(request, monkeypatch):
-    """Blocks of either size, whatever the width."""
-    monkeypatch.setattr(network_module, "WIDE", 1 if request.param == 32 else 10_000)
-    return request.param
-
-
 @pytest.mark.parametrize("sizes", [(1,), (5,), (3, 4), (4, 2, 3)], ids=str)
 @pytest.mark.parametrize("cell", CELLS)
-def test_gradients_of_ragged_minibatches(cell, sizes, block_rows):
+def test_gradients_of_ragged_minibatches(cell, sizes):
     """More sequences than a block holds; some end together, some alone, some after one step."""
-    problem = Problem(sizes, naive.ragged_lengths(block_rows + 3, longest=6), cell=cell)
-    assert problem.network.block_rows == block_rows
-    problem.check()
+    Problem(sizes, naive.ragged_lengths(BLOCK_ROWS + 3, longest=6), cell=cell).check()
 
 
 @pytest.mark.parametrize(
@@ -103,12 +91,11 @@ def test_gradients_of_ragged_minibatches(cell, sizes, block_rows):
 )
 @pytest.mark.parametrize("cell", CELLS)
 def test_gradients_where_sequences_end(cell, lengths):
-    """dW_h is summed over stretches of steps between two ends: each pattern of ends cuts other stretches."""
+    """h_t goes to the next step or, where a sequence ends, to the state: each pattern of ends splits other rows."""
     problem = Problem((4,), lengths, cell=cell)
     if max(lengths) == 1:
         # Without a second step W_h takes no part, and its gradient is exactly zero.
-        with single_threaded_blas():
-            gradient, _ = problem.gradients()
+        gradient, _ = problem.gradients()
         assert_array_equal(problem.network.part("layer_0.W_h", gradient), 0)
         del problem.network.parts["layer_0.W_h"]
     if len(lengths) == 1:
@@ -131,21 +118,43 @@ def test_gradients_of_several_tiles(cell, sizes):
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_gradients_of_a_wide_layer(cell):
-    problem = Problem((256, 3), naive.ragged_lengths(35, longest=4), cell=cell)
-    assert problem.network.block_rows == 32
-    problem.check(at_most=20)
+    Problem((256, 3), naive.ragged_lengths(35, longest=4), cell=cell).check(at_most=20)
 
 
+# Rows of a segment beyond the 192 that are summed up on their own, at an even number of them and at others; sequences
+# beyond them, for the output layer; and more outputs than its widest tile, 256.
+LONG_SUMS = {
+    "384 rows": ((6,), [32] * 12, 2),
+    "385 rows": ((6,), [32] * 12 + [1], 2),
+    "ragged": ((5, 4), naive.ragged_lengths(60, longest=20), 2),
+    "many sequences": ((5,), naive.ragged_lengths(200, longest=2), 2),
+    "many outputs": ((5,), naive.ragged_lengths(11), 260),
+    "two segments": ((5,), [100, 70, 64, 65, 3, 99, 100], 2),
+}
+
+
+@pytest.mark.parametrize("case", LONG_SUMS)
 @pytest.mark.parametrize("cell", CELLS)
-def test_gradients_of_float32_equal_those_of_float64(cell):
-    lengths = naive.ragged_lengths(11)
-    double = Problem((20, 9), lengths, cell=cell)
-    single = naive.random_network(N_FEATURES, (20, 9), 2, "float32", cell)
+def test_gradients_of_long_sums(cell, case):
+    sizes, lengths, n_outputs = LONG_SUMS[case]
+    Problem(sizes, lengths, cell=cell, n_outputs=n_outputs).check(at_most=25, step=4e-4)  # long sums bend more
+
+
+SHAPES = {"short": ((20, 9), naive.ragged_lengths(11)), "wide": ((257,), [10] * 45)} | {
+    name: (sizes, lengths) for name, (sizes, lengths, n_outputs) in LONG_SUMS.items() if n_outputs == 2
+}
+
+
+@pytest.mark.parametrize("case", SHAPES)
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradients_of_float32_equal_those_of_float64(cell, case):
+    sizes, lengths = SHAPES[case]
+    double = Problem(sizes, lengths, cell=cell)
+    single = naive.random_network(N_FEATURES, sizes, 2, "float32", cell)
     minibatch = Minibatch(single, double.sequences, SHIFT, SCALE, 2)
-    with single_threaded_blas():
-        expected, expected_dx = double.gradients()
-        minibatch.forward(np.arange(11))
-        dx = minibatch.backward(double.dout.astype(np.float32), input_gradient=True)
+    expected, expected_dx = double.gradients()
+    minibatch.forward(np.arange(len(lengths)))
+    dx = minibatch.backward(double.dout.astype(np.float32), input_gradient=True)
     assert minibatch.gradient.dtype == np.float32
     for name in single.parts:
         part, expected_part = single.part(name, minibatch.gradient), single.part(name, expected)
@@ -157,8 +166,7 @@ def test_steps_after_an_end_have_no_influence():
     """A sequence's loss has no gradient by another's inputs: no row is read past its end."""
     problem = Problem((4, 3), [5, 2, 7])
     problem.weights[:] = [0, 3, 0]
-    with single_threaded_blas():
-        _, dx = problem.gradients()
+    _, dx = problem.gradients()
     own = np.zeros(len(dx), dtype=bool)
     own[5:7] = True
     assert (dx[own] != 0).all()
@@ -167,11 +175,23 @@ def test_steps_after_an_end_have_no_influence():
 
 def test_input_gradient_changes_nothing_else():
     problem = Problem((4, 3), naive.ragged_lengths(11))
-    with single_threaded_blas():
-        expected, _ = problem.gradients()
-        problem.loss()
-        assert len(problem.minibatch.backward(problem.dout)) == 0
+    expected, _ = problem.gradients()
+    problem.loss()
+    assert problem.minibatch.backward(problem.dout) is None
     assert_array_equal(problem.minibatch.gradient, expected)
+
+
+def test_input_gradient_is_in_the_order_of_the_rows():
+    """Of the sequences as `forward` was given them, though it computes the longest first."""
+    problem = Problem((4, 3), naive.ragged_lengths(21))
+    _, dx = problem.gradients()
+    parts = np.split(dx, problem.sequences.offsets[1:-1])
+    rows = np.random.RandomState(0).permutation(21)
+    order, out = problem.minibatch.forward(rows)
+    dout = np.empty_like(out)
+    problem._loss(out, problem.targets[order], problem.weights[order], dout)
+    shuffled = problem.minibatch.backward(dout, input_gradient=True)
+    assert_array_equal(shuffled, np.concatenate([parts[row] for row in rows]))
 
 
 def test_workspace_is_reused_without_a_trace():
@@ -186,28 +206,27 @@ def test_workspace_is_reused_without_a_trace():
         minibatch.backward(dout)
         return minibatch.gradient.copy()
 
-    with single_threaded_blas():
-        expected = gradient(Minibatch(problem.network, problem.sequences, SHIFT, SCALE, 1), rows)
-        problem.gradients()
-        assert not np.array_equal(gradient(problem.minibatch, others), expected)
-        assert_array_equal(gradient(problem.minibatch, rows), expected)
-        problem.minibatch._work.fill(np.nan)
-        assert_array_equal(gradient(problem.minibatch, rows), expected)
+    expected = gradient(Minibatch(problem.network, problem.sequences, SHIFT, SCALE, 1), rows)
+    problem.gradients()
+    assert not np.array_equal(gradient(problem.minibatch, others), expected)
+    assert_array_equal(gradient(problem.minibatch, rows), expected)
+    for memory in [problem.minibatch._work, problem.minibatch._state, problem.minibatch._scratch]:
+        memory.fill(np.nan)
+    assert_array_equal(gradient(problem.minibatch, rows), expected)
 
 
 def test_minibatch_gradient_is_the_mean_of_its_sequences():
     """Independent of how sequences share blocks: the sum of gradients of minibatches of one."""
     lengths = naive.ragged_lengths(19)
     whole = Problem((5, 4), lengths)
-    with single_threaded_blas():
-        expected, _ = whole.gradients()
-        total = np.zeros_like(expected)
-        for row in range(19):
-            rows, out = whole.minibatch.forward(np.array([row]))
-            dout = np.empty_like(out)
-            losses.squared_error["double"](out, whole.targets[rows], whole.weights[rows], dout)
-            whole.minibatch.backward(dout)
-            total += whole.minibatch.gradient / 19
+    expected, _ = whole.gradients()
+    total = np.zeros_like(expected)
+    for row in range(19):
+        rows, out = whole.minibatch.forward(np.array([row]))
+        dout = np.empty_like(out)
+        losses.squared_error["double"](out, whole.targets[rows], whole.weights[rows], dout)
+        whole.minibatch.backward(dout)
+        total += whole.minibatch.gradient / 19
     assert_allclose(total, expected, rtol=1e-11, atol=1e-15)
 
 

@@ -18,7 +18,6 @@ from sklstm._core import losses
 from sklstm.minibatch import Minibatch
 from sklstm.network import Network
 from sklstm.optimizers import SGD, Adam
-from sklstm.threads import single_threaded_blas
 from sklstm.training import Data, Objective, Trainer
 
 GOLDEN = Path(__file__).parent / "data" / "pytorch.npz"
@@ -182,19 +181,16 @@ def test_gradients(case_and_reference):
     data, network = ours.data, ours.network
     minibatch = Minibatch(network, data.sequences, data.shift, data.scale, 2)
     loss = getattr(losses, CASES.get(case, TOO_LARGE_TO_STORE.get(case))[4])["double"]
-    with single_threaded_blas():
-        rows, out = minibatch.forward(data.rows)
-        assert_allclose(out, expected["out"][rows], rtol=1e-11, atol=1e-12)
-        dout = np.empty_like(out)
-        loss(out, data.targets[rows], data.weights[rows], dout)
-        dx = minibatch.backward(dout, input_gradient=True)
+    rows, out = minibatch.forward(data.rows)
+    assert_allclose(out, expected["out"][rows], rtol=1e-11, atol=1e-12)
+    dout = np.empty_like(out)
+    loss(out, data.targets[rows], data.weights[rows], dout)
+    dx = minibatch.backward(dout, input_gradient=True)
     for name in network.parts:
         assert_allclose(
             network.part(name, minibatch.gradient), expected[f"d {name}"], rtol=1e-9, atol=1e-13, err_msg=name
         )
-    # Which row is which is test_gradients' matter: here, all of them in some order.
-    by_first = expected["dx"][np.argsort(expected["dx"][:, 0])]
-    assert_allclose(dx[np.argsort(dx[:, 0])], by_first, rtol=1e-9, atol=1e-13)
+    assert_allclose(dx, expected["dx"], rtol=1e-9, atol=1e-13)
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -202,8 +198,7 @@ def test_losses_of_ten_steps(case_and_reference, run):
     case, expected = case_and_reference
     expected = expected[f"losses {run}"]
     ours = trainer(case, run)
-    with single_threaded_blas():
-        actual = [ours.step(ours.data.rows) for _ in range(N_STEPS)]
+    actual = [ours.step(ours.data.rows) for _ in range(N_STEPS)]
     assert abs(expected[-1] / expected[0] - 1) > 1e-3, "the steps change too little to be compared"
     # PyTorch clips to max_norm / (norm + 1e-6), a little shorter than max_norm.
     assert_allclose(actual, expected, rtol=1e-10 if RUNS[run][1] is None else 1e-5)

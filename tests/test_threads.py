@@ -1,22 +1,17 @@
-"""The same bits on any number of threads, in any batch, in any process; and how many threads there are."""
+"""The same bits on any number of threads and in any process; and how many threads there are."""
 
 import hashlib
 import multiprocessing
-import os
-import platform
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Event
 
 import naive
 import numpy as np
 import pytest
+from checks import assert_same_bits, run_python
 from threadpoolctl import OpenBLASController, threadpool_info, threadpool_limits
 
-import sklstm
-from sklstm import LSTMClassifier, LSTMRegressor, Sequences, threads
+from sklstm import LSTMClassifier, LSTMRegressor, Sequences, base, threads
 from sklstm._core import openmp
 from sklstm.minibatch import Minibatch
 from sklstm.network import CELLS
@@ -32,31 +27,6 @@ needs_openmp = pytest.mark.skipif(not openmp.ENABLED, reason="built without Open
 slow_to_converge = pytest.mark.filterwarnings("ignore:Training reached max_iter")
 
 
-def assert_same_bits(actual, expected, message=""):
-    assert actual.dtype == expected.dtype
-    assert actual.shape == expected.shape
-    different = np.flatnonzero(actual.ravel().view(np.uint8) != expected.ravel().view(np.uint8))
-    assert len(different) == 0, f"{message}: {len(different)} bytes of {actual.nbytes} differ"
-
-
-def run_python(code, **environment):
-    """Output of a fresh process that can import the tests and the package under test."""
-    here = [str(Path(__file__).parent), str(Path(sklstm.__file__).parents[1])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(here), **environment}
-    environment = {name: value for name, value in environment.items() if value is not None}
-    process = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment,
-        cwd=Path(__file__).parent,  # not the source folder, whose package may not be built
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert process.returncode == 0, process.stderr
-    return process.stdout.strip()
-
-
 # ---------------------------------------------------------------------------------------------- bits
 
 
@@ -69,56 +39,14 @@ def test_minibatch_does_not_depend_on_threads(cell, sizes, dtype):
 
     def passes(n_threads):
         minibatch = Minibatch(network, DATA, SHIFT, SCALE, n_threads)
-        with single_threaded_blas():
-            _, out = minibatch.forward(np.arange(len(DATA)))
-            dx = minibatch.backward(np.ascontiguousarray(out - 0.5), input_gradient=True)
+        _, out = minibatch.forward(np.arange(len(DATA)))
+        dx = minibatch.backward(np.ascontiguousarray(out - 0.5), input_gradient=True)
         return {"out": out, "gradient": minibatch.gradient, "dx": dx}
 
     expected = passes(1)
     for n_threads in [2, 4, 2, 4, 3]:  # blocks are handed out anew each time
         for name, array in passes(n_threads).items():
             assert_same_bits(array, expected[name], f"{name} on {n_threads} threads")
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("sizes", STACKS, ids=str)
-@pytest.mark.parametrize("cell", CELLS)
-def test_prediction_does_not_depend_on_the_batch(cell, sizes, dtype):
-    check_batch_invariance(naive.random_network(3, sizes, 2, dtype, cell))
-
-
-def check_batch_invariance(network):
-    """Outputs alone, among others, in any order, at any place in a block, and on any number of threads."""
-
-    def outputs(rows, n_threads=1):
-        return network.predict(DATA[rows], SHIFT, SCALE, n_threads)
-
-    rows = np.arange(len(DATA))
-    together = outputs(rows)
-    for row in rows:
-        assert_same_bits(outputs([row])[0], together[row], f"sequence {row} alone")
-    rng = np.random.RandomState(0)
-    for n_threads, n in [(1, 45), (2, 45), (4, 45), (2, 13), (1, 5), (3, 30)]:
-        some = rng.permutation(rows)[:n]
-        assert_same_bits(outputs(some, n_threads), together[some], f"{n} shuffled, on {n_threads} threads")
-
-
-def check_all_widths():
-    """For a fresh process: prints the instruction sets that BLAS runs with."""
-    for width in WIDTHS:
-        for dtype in ["float32", "float64"]:
-            check_batch_invariance(naive.random_network(3, (width,), 2, dtype))
-    check_batch_invariance(naive.random_network(3, (33, 64), 1, "float32"))
-    print({info["architecture"] for info in threadpool_info() if info.get("internal_api") == "openblas"})
-
-
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="instruction sets of x86")
-@pytest.mark.parametrize("core", ["Haswell", "Nehalem"])
-def test_prediction_does_not_depend_on_the_batch_on_older_processors(core):
-    """OpenBLAS chooses kernels by the shape of a product, and others for each processor."""
-    printed = run_python("import test_threads; test_threads.check_all_widths()", OPENBLAS_CORETYPE=core)
-    if printed != str({core}):
-        pytest.skip(f"BLAS did not follow OPENBLAS_CORETYPE: {printed}")
 
 
 def fit(estimator, n_jobs, **parameters):
@@ -173,7 +101,7 @@ def test_results_do_not_depend_on_where_memory_begins(sizes):
 
 
 def test_concurrent_predictions():
-    """Python threads that predict at once share neither memory nor the limit on BLAS."""
+    """Python threads that predict at once share no memory, and leave BLAS as it is."""
     network = naive.random_network(3, (33, 8), 2, "float32")
     expected = network.predict(DATA, SHIFT, SCALE, 1)
     before = blas_threads()
@@ -321,24 +249,44 @@ class TestBlasLimit:
 
     @slow_to_converge
     def test_fit_and_predict(self, monkeypatch):
+        """Where training begins BLAS has one thread, so that its results do not depend on the threads there are."""
         seen = []
-        forward = Minibatch.forward
-        monkeypatch.setattr(Minibatch, "forward", lambda *args: seen.append(blas_threads()) or forward(*args))
+
+        def watch(where, name):
+            original = getattr(where, name)
+            monkeypatch.setattr(where, name, lambda *args: seen.append((name, blas_threads())) or original(*args))
+
+        watch(np.linalg, "qr")
+        watch(base, "fit_scaler")
         model = LSTMRegressor(4, max_iter=2).fit(DATA, np.arange(45.0))
-        assert seen
-        assert set.union(*seen) == {1}
+        assert {name for name, _ in seen} == {"qr", "fit_scaler"}
+        assert all(n_threads == {1} for _, n_threads in seen)
         assert blas_threads() == {3}
         model.predict(DATA)
         assert blas_threads() == {3}
+        model.set_params(warm_start=True).fit(DATA, np.arange(45.0))
+        assert blas_threads() == {3}
 
     @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-    def test_fit_that_fails(self, monkeypatch, error):
+    @pytest.mark.parametrize(
+        ("where", "name"),
+        [(np.linalg, "qr"), (base, "fit_scaler"), (Minibatch, "backward")],
+        ids=["qr", "scaler", "step"],
+    )
+    def test_fit_that_fails(self, monkeypatch, where, name, error):
         def fail(*args):
+            assert name == "backward" or blas_threads() == {1}
             raise error
 
-        monkeypatch.setattr(Minibatch, "backward", fail)
+        monkeypatch.setattr(where, name, fail)
         with pytest.raises(error):
             LSTMRegressor(4, max_iter=2).fit(DATA, np.arange(45.0))
+        assert blas_threads() == {3}
+
+    @slow_to_converge
+    def test_fit_with_too_little_memory(self):
+        with pytest.raises(ValueError, match="max_memory"):
+            LSTMRegressor(4, max_iter=2, max_memory=1e-3).fit(DATA, np.arange(45.0))
         assert blas_threads() == {3}
 
     def test_predict_that_fails(self):

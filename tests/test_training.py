@@ -193,9 +193,9 @@ def test_without_validation_the_training_loss_is_watched(Estimator, monkeypatch)
     # The learning rate explodes after the tenth step, so that later epochs are worse.
     step = Adam.step
 
-    def exploding(self, parameters, gradient):
+    def exploding(self, parameters, gradient, n_threads):
         self.learning_rate = 0.01 if self.n_steps < 10 else 3
-        step(self, parameters, gradient)
+        step(self, parameters, gradient, n_threads)
 
     monkeypatch.setattr(Adam, "step", exploding)
     parameters = {"learning_rate": "constant", "n_iter_no_change": np.inf}
@@ -267,9 +267,9 @@ def learning_rates(monkeypatch):
     seen = []
     step = Adam.step
 
-    def spy(self, parameters, gradient):
+    def spy(self, parameters, gradient, n_threads):
         seen.append(self.learning_rate)
-        step(self, parameters, gradient)
+        step(self, parameters, gradient, n_threads)
 
     monkeypatch.setattr(Adam, "step", spy)
     return seen
@@ -286,9 +286,9 @@ def test_moments_are_forgotten_with_the_weights_that_they_belong_to(Estimator, m
     before = []  # each of Adam's steps: whether its state was fresh
     step = Adam.step
 
-    def spy(self, parameters, gradient):
+    def spy(self, parameters, gradient, n_threads):
         before.append(not (self.n_steps or self.first.any() or self.second.any()))
-        step(self, parameters, gradient)
+        step(self, parameters, gradient, n_threads)
 
     monkeypatch.setattr(Adam, "step", spy)
     make(Estimator, batch_size=N, max_iter=20, n_iter_no_change=10, tol=1e9).fit(X, Y)

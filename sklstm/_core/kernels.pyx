@@ -43,6 +43,7 @@ def _choose(wanted):
 
 INSTRUCTION_SET = _choose(os.environ.get("SKLSTM_INSTRUCTION_SET"))
 PANELS = {"float32": FLOAT.panel, "float64": DOUBLE.panel}
+OUTER_ROWS = SUM_ROWS
 
 cdef layer_t _layer
 cdef network_t _network
@@ -76,3 +77,42 @@ def logistic(const floating[::1] x, floating[::1] y):
         FLOAT.logistic(x.shape[0], &x[0], &y[0])
     else:
         DOUBLE.logistic(x.shape[0], &x[0], &y[0])
+
+
+# Single kernels, for the tests, and repeated for the benchmarks.
+
+def pack_matrix(const floating[:, ::1] b, floating[::1] packed):
+    """B (K, N) into panels, as `multiply` reads it; packed holds ceil(N / panel) K panel numbers."""
+    pack(b.shape[0], b.shape[1], &b[0, 0], b.shape[1], 1, &packed[0])
+
+
+def multiply(const floating[:, ::1] a, const floating[::1] packed, floating[:, ::1] c,
+             int repeats=1):
+    """C (M, N) = A (M, K) B, with B packed."""
+    for _ in range(repeats):
+        product(a.shape[0], c.shape[1], a.shape[1], &a[0, 0], a.shape[1], &packed[0], a.shape[1] * panel(&packed[0]),
+                &c[0, 0], c.shape[1], 0)
+
+
+def add_outer_products(const floating[:, ::1] a, const floating[:, ::1] b, floating[:, ::1] c, floating[::1] scratch,
+                       int repeats=1):
+    """C (M, N) += A' B, with A (K, M) and B (K, N); scratch holds SUM_ROWS N numbers, N rounded up to the panel."""
+    for _ in range(repeats):
+        add_outer(a.shape[1], b.shape[1], a.shape[0], &a[0, 0], a.shape[1], &b[0, 0], b.shape[1], &c[0, 0], c.shape[1],
+                  &scratch[0])
+
+
+def forward_cell(int cell, const floating[::1] v, const floating[:, ::1] c_prev, floating[:, ::1] z,
+                 floating[:, ::1] c, floating[:, ::1] h, int repeats=1):
+    """One time step of a cell, as its file says."""
+    for _ in range(repeats):
+        cell_forward(cell, c.shape[0], c.shape[1], &v[0], &c_prev[0, 0], &z[0, 0], &c[0, 0], &h[0, 0], h.shape[1])
+
+
+def backward_cell(int cell, const floating[::1] v, const floating[:, ::1] c_prev, floating[:, ::1] z,
+                  const floating[:, ::1] c, floating[:, ::1] dh, floating[:, ::1] dc, floating[::1] dv,
+                  int repeats=1):
+    """Its way back."""
+    for _ in range(repeats):
+        cell_backward(cell, c.shape[0], c.shape[1], &v[0], &c_prev[0, 0], &z[0, 0], &c[0, 0], &dh[0, 0], &dc[0, 0],
+                      &dv[0])

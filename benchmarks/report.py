@@ -1,0 +1,237 @@
+"""The results as Markdown tables and figures for the documentation."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+COLOURS = {"sklstm": "#1f5fa8", "PyTorch": "#d1602a", "Keras on JAX": "#8a5ca8", "ONNX Runtime": "#5a8f3c"}
+
+
+def write_report(results, folder):
+    """Write `tables.md` and the figures into the folder, from those sections that have been run."""
+    sections = [section(results[name], folder) for name, section in SECTIONS.items() if name in results]
+    Path(folder, "tables.md").write_text("\n\n".join([_machine(results), *sections]) + "\n")
+
+
+def _machine(results):
+    machine = results["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if version)
+    text = f"{machine['processor']}, {machine['cores']} cores, {machine['system']}; Python {machine['python']}, "
+    text += f"{versions}."
+    if results["missing"]:
+        text += f" Not installed, and left out: {', '.join(results['missing'])}."
+    return text
+
+
+def _table(header, rows):
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def _ms(time):
+    low, high = (1e3 * q for q in time["quartiles"])
+    digits = 3 if time["median"] < 1e-3 else 2 if time["median"] < 1e-2 else 1
+    return f"{1e3 * time['median']:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def _best(row, library):
+    """The library's times at its better number of threads."""
+    times = [time for time in row["times"] if time["library"] == library]
+    return min(times, key=lambda time: time["median"]) if times else None
+
+
+def _ratio(row, library):
+    peer = _best(row, library)
+    return peer["median"] / _best(row, "sklstm")["median"] if peer else None
+
+
+def _ours(row, n_threads):
+    return next(t for t in row["times"] if t["library"] == "sklstm" and t["threads"] == n_threads)
+
+
+def _comparison(rows, peers, with_share):
+    header = ["batch × steps × features, units", "sklstm, 1 thread, ms", "sklstm, 2 threads, ms"]
+    header += [f"{peer}, ms" for peer in peers] + [f"times faster than {peer}" for peer in peers]
+    header += ["share of one core's peak"] if with_share else []
+    lines = []
+    for row in rows:
+        line = [row["name"], _ms(_ours(row, 1)), _ms(_ours(row, 2))]
+        line += [_ms(_best(row, peer)) for peer in peers] + [f"{_ratio(row, peer):.2f}" for peer in peers]
+        line += [f"{row['share']:.0%}"] if with_share else []
+        lines.append(line)
+    return _table(header, lines)
+
+
+def _peers(rows):
+    return sorted({time["library"] for row in rows for time in row["times"]} - {"sklstm"}, key=list(COLOURS).index)
+
+
+def _bars(rows, title, file):
+    peers = _peers(rows)
+    figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
+    places = np.arange(len(rows))
+    width = 0.8 / len(peers)
+    for k, peer in enumerate(peers):
+        bars = axes.bar(
+            places + (k - (len(peers) - 1) / 2) * width, [_ratio(row, peer) for row in rows], width, label=peer,
+            color=COLOURS[peer],
+        )  # fmt: skip
+        axes.bar_label(bars, fmt="%.1f", fontsize=8)
+    axes.axhline(1, color="0.3", linewidth=1)
+    axes.set_xticks(places, [row["name"].replace(", ", "\n") for row in rows], fontsize=8)
+    axes.set_yscale("log")
+    axes.set(title=title, ylabel="times faster than")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, ncols=len(peers))
+    _save(figure, file)
+
+
+def _save(figure, file):
+    figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
+    plt.close(figure)
+
+
+def _steps(rows, folder):
+    _bars(rows, "A training step", folder / "steps.svg")
+    figure, axes = plt.subplots(figsize=(8, 2.8), layout="constrained")
+    names = [row["name"] for row in rows][::-1]
+    bars = axes.barh(names, [100 * row["share"] for row in rows][::-1], color=COLOURS["sklstm"])
+    axes.bar_label(bars, fmt="%.0f %%", fontsize=8)
+    axes.axvline(100, color="0.3", linewidth=1)
+    axes.set(title="Products' share of one core's sgemm, over the whole step", xlabel="%")
+    axes.spines[["top", "right"]].set_visible(False)
+    _save(figure, folder / "share.svg")
+    speedup = [[row["name"], f"{_ours(row, 1)['median'] / _ours(row, 2)['median']:.2f}"] for row in rows]
+    return (
+        "## A training step\n\n"
+        + _comparison(rows, _peers(rows), with_share=True)
+        + "\n\n![Times faster](steps.svg)\n\n![Share of peak](share.svg)\n\nTwo threads against one:\n\n"
+        + _table(["batch × steps × features, units", "times faster"], speedup)
+    )
+
+
+def _predictions(rows, folder):
+    _bars(rows, "A prediction", folder / "predictions.svg")
+    table = _comparison(rows, _peers(rows), with_share=False)
+    return f"## Predictions\n\n{table}\n\n![Times faster](predictions.svg)"
+
+
+def _ragged(rows, folder):
+    lines = [
+        [row["name"], f"{row['filled']:.2f}", f"{row['ragged']['median'] / row['full']['median']:.2f}"] for row in rows
+    ]
+    header = ["batch × steps × features, units", "share of steps that exist", "time, full lengths = 1"]
+    return "## Sequences of different lengths\n\nLengths drawn evenly from 1 to the full one.\n\n" + _table(
+        header, lines
+    )
+
+
+def _slope(sizes, times):
+    """Exponent of the power law through the upper half of the sizes: 1 is linear."""
+    upper = slice(len(sizes) // 2, None)
+    return np.polyfit(np.log(sizes[upper]), np.log(times[upper]), 1)[0]
+
+
+def _scaling(result, folder):
+    figure, panels = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
+    lines = []
+    for axes, (by, label) in zip(
+        panels, [("n_steps", "time steps"), ("n_sequences", "sequences"), ("epochs", "epochs")], strict=True
+    ):
+        for n_threads, style in [(1, "o-"), (2, "s--")]:
+            rows = [row for row in result[by] if row.get("threads", 1) == n_threads]
+            if rows:
+                sizes, times = np.array([row[by] for row in rows]), np.array([1e3 * row["median"] for row in rows])
+                axes.loglog(
+                    sizes, times, style, color=COLOURS["sklstm"], label=f"{n_threads} thread{'s' * (n_threads > 1)}"
+                )
+                lines.append([label, n_threads, f"{_slope(sizes, times):.2f}"])
+        axes.set(xlabel=label, ylabel="ms")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False, fontsize=8)
+    _save(figure, folder / "scaling.svg")
+    table = _table(["grows with", "threads", "exponent (1 is linear)"], lines)
+    return (
+        "## Growth\n\nA step of 32 × 48 × 12 with 64 units, longer or with more sequences; a fit of 320 such sequences "
+        f"for more epochs.\n\n![Growth](scaling.svg)\n\n{table}"
+    )
+
+
+def _seconds(rows, header):
+    ours = rows[0]["median"]
+    return _table(
+        ["", "seconds", "relative to sklstm", *header],
+        [
+            [row["library"], f"{row['median']:.2f}", f"{row['median'] / ours:.1f}", *(f"{row[k]:.3f}" for k in header)]
+            for row in rows
+        ],
+    )
+
+
+def _fits(rows, folder):
+    text = "## A whole fit\n\n`fit` on 2,000 × 48 × 12, 64 units, minibatches of 32, 10 epochs. scikit-learn's "
+    return text + "perceptron sees the same numbers side by side, without time.\n\n" + _seconds(rows, [])
+
+
+def _grid_search(rows, folder):
+    text = "## A grid search\n\n`GridSearchCV` on the Japanese vowels: 24 candidates, 5 folds, `n_jobs=2`.\n\n"
+    return text + _seconds(rows, ["accuracy"])
+
+
+def _memory(rows, folder):
+    free = rows[0]["median"]
+    lines = [
+        [row["limit"], f"{row['median']:.2f}", f"{row['median'] / free:.2f}", f"{row['peak']:.0f}"] for row in rows
+    ]
+    return (
+        "## Long sequences in little memory\n\nOne step over 32 × 10,000 × 8 with 64 units; the peak is that of a "
+        "whole process that fits them, data and Python included.\n\n"
+        + _table(["`max_memory`", "seconds", "relative", "peak of the process, MB"], lines)
+    )
+
+
+def _footprint(result, folder):
+    return (
+        f"## Size\n\nImporting sklstm takes {1e3 * result['import']:.0f} ms beyond `sklearn.neural_network`; it is "
+        f"{result['installed'] / 1e6:.1f} MB installed, data sets included."
+    )
+
+
+def _overhead(result, folder):
+    lines = [[name, f"{1e6 * time['median']:.0f}"] for name, time in result["steps"].items()]
+    profile = result["profile"]
+    return (
+        "## Python's share\n\n"
+        + _table(["step, one thread", "microseconds"], lines)
+        + f"\n\nOf the first, cProfile counts {profile['python']:.0f} microseconds in Python, its own cost included, "
+        f"and {profile['core']:.0f} in the compiled core."
+    )
+
+
+def _single_kernels(rows, folder):
+    products = ["forward product", "backward product", "weights' gradients", "sgemm"]
+    cells = ["cell forward", "cell backward"]
+    lines = [
+        [row["name"], *(f"{row[name] / 1e9:.0f}" for name in products), *(f"{1e9 * row[name]:.2f}" for name in cells)]
+        for row in rows
+    ]
+    header = [f"{name}, GFLOP/s" for name in products] + [f"{name}, ns a unit" for name in cells]
+    text = (
+        "## Each kernel alone\n\nOne thread, eight rows, operands in the caches; sgemm is a large product of BLAS.\n\n"
+    )
+    return text + _table(["batch × steps × features, units", *header], lines)
+
+
+SECTIONS = {
+    "steps": _steps,
+    "predictions": _predictions,
+    "ragged": _ragged,
+    "scaling": _scaling,
+    "fits": _fits,
+    "grid_search": _grid_search,
+    "memory": _memory,
+    "footprint": _footprint,
+    "overhead": _overhead,
+    "single_kernels": _single_kernels,
+}

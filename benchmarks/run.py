@@ -1,0 +1,345 @@
+"""Measure, and keep the results: `python benchmarks/run.py [--seconds 10] [--output doc/benchmarks] [section ...]`.
+
+Libraries take turns in one process. Before they are timed, they must compute the same from the same weights.
+"""
+
+import argparse
+import cProfile
+import json
+import pstats
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
+
+import numpy as np
+from estimators import mlp_regressor, padded, sklstm_regressor, sklstm_search, skorch_regressor, skorch_search
+from libraries import Sklstm, available
+from problems import BY_SEQUENCES, BY_STEPS, LONG, ONE_SEQUENCE, SMALLEST, STEPS, TYPICAL, Problem, ragged_lengths
+from report import write_report
+from sklearn.model_selection import GridSearchCV
+from threadpoolctl import threadpool_limits
+from timing import in_turns, interleaved, machine, summary
+
+from sklstm._core import kernels
+from sklstm.datasets import load_japanese_vowels
+from sklstm.network import aligned
+
+LIBRARIES, MISSING = available()
+
+
+def check_equal(what, results):
+    """All libraries must have computed the same."""
+    results = {name: np.asarray(result, dtype=np.float64).reshape(-1) for name, result in results.items()}
+    expected = next(iter(results.values()))
+    for name, result in results.items():
+        if not np.allclose(result, expected, rtol=1e-3, atol=1e-5):
+            raise RuntimeError(f"{name} computes something else at {what}: {result[:3]} instead of {expected[:3]}")
+
+
+def sgemm():
+    """A large product, and how many floating-point operations it takes."""
+    a = np.ones((1536, 1536), dtype=np.float32)
+
+    def product():
+        with threadpool_limits(1):
+            return a @ a
+
+    return product, 2 * len(a) ** 3
+
+
+def compare(kind, problems, seconds, libraries=LIBRARIES):
+    """Rows of times by library and number of threads: `kind` is "step" or "prediction"."""
+    rows = []
+    for problem in problems:
+        functions = {
+            (library.name, n_threads): getattr(library, kind)(problem, problem.network(), n_threads)
+            for library in libraries
+            if hasattr(library, kind)
+            for n_threads in library.threads
+        }
+        check_equal(f"{kind} of {problem}", {name: function() for name, function in functions.items()})
+        product, operations = sgemm()
+        times = interleaved({**functions, "sgemm": product}, seconds)
+        peak = operations / summary(times.pop("sgemm"))["median"]
+        row = {"problem": vars(problem), "name": str(problem), "peak": peak}
+        row["times"] = [
+            {"library": name, "threads": n_threads, **summary(values)} for (name, n_threads), values in times.items()
+        ]
+        row["share"] = problem.product_operations / peak / summary(times["sklstm", 1])["median"]
+        rows.append(row)
+        print(f"  {problem}", {f"{t['library']} {t['threads']}": round(t["median"] * 1e3, 3) for t in row["times"]})
+    return rows
+
+
+def steps(seconds):
+    """Training steps of all libraries."""
+    return compare("step", STEPS, seconds)
+
+
+def predictions(seconds):
+    """Predictions of all libraries for whole batches, and for one sequence."""
+    return compare("prediction", [*STEPS, ONE_SEQUENCE], seconds)
+
+
+def ragged(seconds):
+    """A step over sequences of different lengths beside one over as many of full length."""
+    rows = []
+    for problem in STEPS:
+        functions = {
+            "ragged": Sklstm.step(problem, problem.network(), 2, ragged_lengths(problem)),
+            "full": Sklstm.step(problem, problem.network(), 2),
+        }
+        times = {name: summary(values) for name, values in interleaved(functions, seconds).items()}
+        filled = ragged_lengths(problem).sum() / (problem.n_sequences * problem.n_steps)
+        rows.append({"name": str(problem), "filled": float(filled), **times})
+        print(f"  {problem}", round(times["ragged"]["median"] / times["full"]["median"], 3))
+    return rows
+
+
+def scaling(seconds):
+    """How the time of a step grows with the length, the number of sequences, and falls with threads."""
+    result = {}
+    for by, problems in [("n_steps", BY_STEPS), ("n_sequences", BY_SEQUENCES)]:
+        functions = {
+            (getattr(problem, by), n_threads): Sklstm.step(problem, problem.network(), n_threads)
+            for problem in problems
+            for n_threads in (1, 2)
+        }
+        times = interleaved(functions, seconds)
+        result[by] = [{by: size, "threads": n, **summary(values)} for (size, n), values in times.items()]
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((320, 48, 12), dtype=np.float32), rng.standard_normal(320)
+    functions = {n: partial(sklstm_regressor(TYPICAL, n, 1).fit, X, y) for n in (5, 10, 20, 40)}
+    result["epochs"] = [{"epochs": n, **summary(values)} for n, values in in_turns(functions, 5).items()]
+    return result
+
+
+def fits(seconds):
+    """A whole fit: ours, skorch's, and scikit-learn's perceptron."""
+    problem, n_epochs = Problem(2000, 48, 12, 64), 10
+    X, y = problem.data()
+    functions = {"sklstm": partial(sklstm_regressor(problem, n_epochs, 2).fit, X, y[:, 0])}
+    if "skorch" not in MISSING:
+        functions |= {
+            f"skorch, {n} thread{'s' * (n > 1)}": partial(lambda n: skorch_regressor(problem, n_epochs, n).fit(X, y), n)
+            for n in (1, 2)
+        }
+    functions["MLPRegressor"] = partial(mlp_regressor(problem, n_epochs).fit, X.reshape(len(X), -1), y[:, 0])
+    times = in_turns(functions, max(3, int(seconds / 4)))
+    print("  fit", {name: round(summary(values)["median"], 2) for name, values in times.items()})
+    return [{"library": name, **summary(values)} for name, values in times.items()]
+
+
+def grid_search(seconds):
+    """Japanese vowels: 24 candidates, five folds, two worker processes."""
+    X, y = load_japanese_vowels(return_X_y=True)
+    y = np.unique(y, return_inverse=True)[1]
+    searches = {"sklstm": (sklstm_search(), X)}
+    if "skorch" not in MISSING:
+        searches["skorch"] = skorch_search(X[0].shape[1], len(np.unique(y))), padded(X)
+    scores = {}
+
+    def search(name):
+        (model, grid), data = searches[name]
+        scores[name] = float(GridSearchCV(model, grid, cv=5, n_jobs=2).fit(data, y).best_score_)
+
+    times = in_turns({name: partial(search, name) for name in searches}, 2 if seconds >= 5 else 1)
+    rows = [{"library": name, "accuracy": scores[name], **summary(values)} for name, values in times.items()]
+    print("  grid search", {row["library"]: (round(row["median"], 1), round(row["accuracy"], 3)) for row in rows})
+    return rows
+
+
+def memory(seconds):
+    """Ten thousand steps within a given memory, and how much more time that takes."""
+    limits = {"unlimited": None, "100 MB": 100, "20 MB": 20}
+    functions = {name: Sklstm.step(LONG, LONG.network(), 2, max_memory=limit) for name, limit in limits.items()}
+    losses = {name: function() for name, function in functions.items()}
+    check_equal("limited memory", losses)
+    times = interleaved(functions, seconds)
+    rows = [
+        {"limit": name, "peak": _peak_of_long_fit(limits[name]), **summary(values)} for name, values in times.items()
+    ]
+    print("  memory", {row["limit"]: (round(row["median"], 3), round(row["peak"])) for row in rows})
+    return rows
+
+
+def _peak_of_long_fit(max_memory):
+    """Peak of a fresh process's memory that fits the long problem, in MB; Linux keeps it."""
+    code = (
+        "import re, sys; sys.path.insert(0, sys.argv[1])\n"
+        "from problems import LONG; from sklstm import LSTMRegressor\n"
+        "X, y = LONG.data()\n"
+        "limit = None if sys.argv[2] == 'None' else float(sys.argv[2])\n"
+        "LSTMRegressor((LONG.n_units,), max_iter=1, max_memory=limit, n_jobs=2).fit(X, y[:, 0])\n"
+        "print(int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) / 1024)"
+    )
+    run = [sys.executable, "-W", "ignore", "-c", code, str(Path(__file__).parent), str(max_memory)]
+    return float(subprocess.run(run, check=True, capture_output=True, text=True).stdout)
+
+
+def footprint(seconds):
+    """What the import costs beyond scikit-learn's own networks, and what is installed."""
+    times = {"sklearn.neural_network": [], "sklearn.neural_network, sklstm": []}
+    for _ in range(max(5, int(seconds))):
+        for modules, values in times.items():
+            code = f"import time; start = time.perf_counter(); import {modules}; print(time.perf_counter() - start)"
+            with tempfile.TemporaryDirectory() as elsewhere:
+                values.append(float(subprocess.check_output([sys.executable, "-c", code], cwd=elsewhere)))
+    without, with_us = times.values()
+    import sklstm
+
+    files = [file for file in Path(sklstm.__file__).parent.rglob("*") if file.suffix in {".py", ".so", ".npz"}]
+    return {
+        "import": float(np.median(with_us) - np.median(without)),
+        "installed": sum(file.stat().st_size for file in files),
+    }
+
+
+def overhead(seconds):
+    """Python's share of the smallest step, by a profiler, and the time of a step with hardly anything to compute."""
+    functions = {str(p): Sklstm.step(p, p.network(), 1) for p in (SMALLEST, Problem(1, 1, 1, 16))}
+    result = {name: summary(values) for name, values in interleaved(functions, seconds / 2).items()}
+    return {"steps": result, "profile": _profile(SMALLEST, n_calls=3000)}
+
+
+def _profile(problem, n_calls):
+    """Microseconds a step in Python and in the compiled core, with the profiler's own cost on Python's side."""
+    from sklstm import minibatch, network, optimizers, training
+
+    def compiled(function):
+        def in_the_core(*arguments):
+            return function(*arguments)
+
+        return in_the_core
+
+    step = Sklstm.step(problem, problem.network(), 1)
+    trainer = step.func.__self__
+    core = optimizers.core
+    with ExitStack() as patches:
+        for owner, name, value in [
+            (trainer, "_loss", compiled(trainer._loss)),
+            (trainer._minibatch, "_forward", compiled(trainer._minibatch._forward)),
+            (trainer._minibatch, "_backward", compiled(trainer._minibatch._backward)),
+            (
+                network,
+                "backprop",
+                SimpleNamespace(pack_weights={"float": compiled(minibatch.backprop.pack_weights["float"])}),
+            ),
+            (training, "core", SimpleNamespace(clip=compiled(core.clip))),
+            (optimizers, "core", SimpleNamespace(adam=compiled(core.adam))),
+        ]:
+            patches.enter_context(mock.patch.object(owner, name, value))
+        profile = cProfile.Profile()
+        profile.runcall(lambda: [step() for _ in range(n_calls)])
+    entries = pstats.Stats(profile).get_stats_profile().func_profiles
+    core_time = entries["in_the_core"].tottime
+    total = sum(entry.tottime for entry in entries.values())
+    return {"python": 1e6 * (total - core_time) / n_calls, "core": 1e6 * core_time / n_calls}
+
+
+def single_kernels(seconds):
+    """Each kernel alone, on one thread and eight rows, beside sgemm: nanoseconds of a time step, and operations."""
+    rows = []
+    for problem in STEPS:
+        F, H, n = problem.n_features, problem.n_units, 8
+        operations = 2 * n * 4 * H
+        functions = {
+            "forward product": (kernel_product(n, F + H, 4 * H), operations * (F + H)),
+            "backward product": (kernel_product(n, 4 * H, H), operations * H),
+            "weights' gradients": (kernel_outer(192, F + H, min(4 * H, 256)), 2 * 192 * (F + H) * min(4 * H, 256)),
+            "cell forward": (kernel_cell(n, H, back=False), None),
+            "cell backward": (kernel_cell(n, H, back=True), None),
+            "sgemm": sgemm(),
+        }
+        times = interleaved({name: function for name, (function, _) in functions.items()}, seconds)
+        row = {"name": str(problem), "units": n * H}
+        for name, (_, count) in functions.items():
+            median = summary(times[name])["median"] / (1 if name == "sgemm" else KERNEL_CALLS)
+            row[name] = count / median if count else median / (n * H)
+        rows.append(row)
+        print(f"  {problem}", {name: f"{row[name]:.3g}" for name in functions})
+    return rows
+
+
+KERNEL_CALLS = 50  # in one measurement
+
+
+def _random(*shape):
+    size = int(np.prod(shape))
+    array = aligned(size, np.float32)
+    array[:] = np.random.default_rng(0).uniform(-1, 1, size)
+    return array.reshape(shape)
+
+
+def kernel_product(n_rows, n_terms, n_columns):
+    """A product of rows with packed weights."""
+    panel = kernels.PANELS["float32"]
+    packed = _random(-(-n_columns // panel) * panel * n_terms)
+    kernels.pack_matrix(_random(n_terms, n_columns), packed)
+    return partial(
+        kernels.multiply["float"], _random(n_rows, n_terms), packed, _random(n_rows, n_columns), KERNEL_CALLS
+    )
+
+
+def kernel_outer(n_terms, n_rows, n_columns):
+    """A sum of outer products."""
+    a, b, c = _random(n_terms, n_rows), _random(n_terms, n_columns), _random(n_rows, n_columns)
+    return partial(
+        kernels.add_outer_products["float"], a, b, c, _random(kernels.OUTER_ROWS * (n_columns + 32)), KERNEL_CALLS
+    )
+
+
+def kernel_cell(n, H, back):
+    """A time step of the cell."""
+    v, c_prev, z, c, h = _random(4 * H), _random(n, H), _random(n, 4 * H), _random(n, H), _random(n, H)
+    if back:
+        return partial(
+            kernels.backward_cell["float"], 0, v, c_prev, z, c, h, _random(n, H), _random(4 * H), KERNEL_CALLS
+        )
+    return partial(kernels.forward_cell["float"], 0, v, c_prev, z, c, h, KERNEL_CALLS)
+
+
+SECTIONS = {
+    function.__name__: function
+    for function in [
+        steps,
+        predictions,
+        ragged,
+        scaling,
+        fits,
+        grid_search,
+        memory,
+        footprint,
+        overhead,
+        single_kernels,
+    ]
+}
+
+
+def main():
+    """Run the sections asked for, or all, and write the report anew."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("sections", nargs="*", choices=[[], *SECTIONS], help="default: all")
+    parser.add_argument("--seconds", type=float, default=10, help="time for each comparison")
+    parser.add_argument("--output", type=Path, default=Path("doc/benchmarks"))
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    file = arguments.output / "results.json"
+    results = json.loads(file.read_text()) if file.exists() and arguments.sections else {}
+    if MISSING:
+        print("Not installed, and left out:", ", ".join(MISSING))
+    for name in arguments.sections or SECTIONS:
+        print(name, flush=True)
+        results[name] = SECTIONS[name](arguments.seconds)
+        results["machine"], results["missing"] = machine(), MISSING
+        file.write_text(json.dumps(results, indent=1) + "\n")
+    write_report(results, arguments.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Comparison of bits, and fresh processes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import sklstm
+
+
+def assert_same_bits(actual, expected, message=""):
+    assert actual.dtype == expected.dtype
+    assert actual.shape == expected.shape
+    different = np.flatnonzero(actual.ravel().view(np.uint8) != expected.ravel().view(np.uint8))
+    assert len(different) == 0, f"{message}: {len(different)} bytes of {actual.nbytes} differ"
+
+
+def run_python(code, **environment):
+    """Output of a fresh process that can import the tests and the package under test."""
+    here = [str(Path(__file__).parent), str(Path(sklstm.__file__).parents[1])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(here), **environment}
+    environment = {name: value for name, value in environment.items() if value is not None}
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        cwd=Path(__file__).parent,  # not the source folder, whose package may not be built
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout.strip()
+
+
+def check_company(network, sequences, shift, scale, n_threads=(1, 2)):
+    """Outputs alone, in batches of any size, in any order, at any place in a block, and on any number of threads."""
+    rows = np.arange(len(sequences))
+    expected = network.predict(sequences, shift, scale, 1)
+    rng = np.random.RandomState(0)
+    for row in rows:
+        assert_same_bits(network.predict(sequences[[row]], shift, scale, 1)[0], expected[row], f"sequence {row} alone")
+    for n in range(2, len(rows) + 1):
+        some = rng.permutation(rows)[:n]
+        for k in n_threads:
+            out = network.predict(sequences[some], shift, scale, k)
+            assert_same_bits(out, expected[some], f"{n} shuffled, on {k} threads")
