@@ -3,8 +3,8 @@
 Threads own blocks of sequences: one parallel region takes each block through a segment, and no thread waits for another
 at a time step. Blocks depend on the minibatch alone, never on the number of threads. They are handed out as threads
 become free, because a static split waits for whichever thread the system has put to sleep. On the way back, a second
-region adds the segment's part of the weights' gradients, each column tile by one thread that sums over the rows in order:
-so the bits do not depend on the threads either.
+region adds the segment's part of the weights' gradients, each column tile by one thread that sums over the rows in
+order: so the bits do not depend on the threads either.
 
 Segments are short: what the way back through one leaves is still in the cache when the gradients read it, and the
 buffers of a long sequence need not all exist at once.
@@ -242,11 +242,11 @@ cdef void _backward_block(
         dh_above = dx
 
 
-# Columns of a layer's weights whose gradient one thread computes at a time: some tasks for each thread, and each as wide
-# as can be, because it reads all inputs.
-cdef inline Py_ssize_t _tile_width(const layer_t* layer, Py_ssize_t panel, int n_threads) noexcept nogil:
+# Columns of a layer's weights whose gradient one thread computes at a time: some tasks for each thread, and each as
+# wide as can be, because it reads all inputs.
+cdef inline Py_ssize_t _tile_width(const layer_t* layer, Py_ssize_t n_panel, int n_threads) noexcept nogil:
     cdef Py_ssize_t width = layer.G // (2 * n_threads) if n_threads > 1 else layer.G
-    return min((width + panel - 1) // panel * panel, WIDEST_TILE) if width > panel else panel
+    return min(max(width + n_panel - 1, n_panel) // n_panel * n_panel, WIDEST_TILE)
 
 
 # A column tile of dW (K, G) += [h_{t-1} | x_t]' dz, one sum over all rows of the segment.

@@ -82,4 +82,4 @@ cdef void _predict_block(
             xh += n * STEPS * layer.K
             state += 2 * n * layer.H
     layer = layers + net.n_layers - 1
-    dense_forward(net, params, packed, layer.H, n, state - 2 * n * layer.H, out)
+    dense_forward(net, params, packed, layer.H, n, states + n * (size - 2 * layer.H), out)

@@ -1,4 +1,4 @@
-"""The choice of an instruction set, and what Python sees of the kernels: the registry of cells, the structures' layouts.
+"""The choice of an instruction set, and what Python sees of the core: the registry of cells, the structures' layouts.
 
 The best instruction set that the machine has is taken; SKLSTM_INSTRUCTION_SET in the environment asks for another.
 """

@@ -32,7 +32,7 @@ cdef packed struct network_t:
     int64_t W_out        # parameters: (H_top, O)
     int64_t b_out        # parameters: (O,)
     int64_t packed_out   # packed weights: (H_top, O)
-    int64_t packed_out_t # packed weights: (O, H_top)
+    int64_t packed_out_t  # packed weights: (O, H_top)
     int64_t block_rows   # sequences a thread takes at a time
     int64_t V            # length of all layers' parameter vectors
     int64_t dv           # state: (n_blocks, V)
