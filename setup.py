@@ -26,6 +26,7 @@ class BuildCore(build_ext):
     """Compiler flags by what the compiler can do, found out by compiling."""
 
     def build_extensions(self):
+        # Without errno from sqrt and traps, loops over it and over selections vectorise; no result changes.
         compile_flags = ["-O1", "-g"] if DEBUG else ["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math"]
         link_flags = ["-Wl,-s"] if sys.platform == "linux" and not DEBUG else []
         if self.links(OPENMP_PROGRAM, ["-fopenmp"]):

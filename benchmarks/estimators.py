@@ -4,8 +4,9 @@ Imported by the worker processes of a grid search, too.
 """
 
 import numpy as np
+from libraries import CLIP_NORM, LEARNING_RATE, PyTorch
 
-LEARNING_RATE, BATCH_SIZE = 1e-3, 32
+BATCH_SIZE = 32
 
 
 def sklstm_regressor(problem, n_epochs, n_threads):
@@ -29,7 +30,6 @@ def skorch_regressor(problem, n_epochs, n_threads):
     """The same network in PyTorch through skorch."""
     import skorch
     import torch
-    from libraries import CLIP_NORM, PyTorch
 
     torch.set_num_threads(n_threads)
     return skorch.NeuralNetRegressor(
@@ -81,7 +81,6 @@ def skorch_search(n_features, n_classes):
     """skorch's over the same grid; its sequences are padded with NaN, and packed in the network."""
     import skorch
     import torch
-    from libraries import CLIP_NORM
 
     model = skorch.NeuralNetClassifier(
         packed_classifier(),

@@ -55,14 +55,14 @@ class PyTorch:
     name, requires, threads = "PyTorch", ["torch"], (1, 2)
 
     @staticmethod
-    def module(n_features, n_units, n_outputs=1):
+    def module(n_features, n_units):
         import torch
 
         class Network(torch.nn.Module):
             def __init__(self):
                 super().__init__()
                 self.lstm = torch.nn.LSTM(n_features, n_units, batch_first=True)
-                self.linear = torch.nn.Linear(n_units, n_outputs)
+                self.linear = torch.nn.Linear(n_units, 1)
 
             def forward(self, x):
                 return self.linear(self.lstm(x)[0][:, -1])
@@ -206,4 +206,5 @@ LIBRARIES = [Sklstm, PyTorch, Keras, OnnxRuntime]
 def available():
     """The libraries that are installed, and the names of those that are not."""
     there = [library for library in LIBRARIES if all(map(find_spec, library.requires))]
-    return there, [library.name for library in LIBRARIES if library not in there]
+    missing = [library.name for library in LIBRARIES if library not in there]
+    return there, missing + ["skorch"] * (not all(map(find_spec, ["skorch", "torch"])))

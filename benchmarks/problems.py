@@ -56,5 +56,6 @@ BY_SEQUENCES = [Problem(n_sequences, 48, 12, 64) for n_sequences in (1, 2, 4, 8,
 
 
 def ragged_lengths(problem):
-    """Lengths drawn evenly from 1 to the problem's."""
-    return np.random.default_rng(0).integers(1, problem.n_steps + 1, problem.n_sequences)
+    """Lengths spread evenly from 1 to the problem's, in random order."""
+    lengths = np.linspace(1, problem.n_steps, problem.n_sequences).round().astype(int)
+    return np.random.default_rng(0).permutation(lengths)

@@ -69,6 +69,8 @@ def _peers(rows):
 
 def _bars(rows, title, file):
     peers = _peers(rows)
+    if not peers:
+        return ""
     figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
     places = np.arange(len(rows))
     width = 0.8 / len(peers)
@@ -85,36 +87,37 @@ def _bars(rows, title, file):
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, ncols=len(peers))
     _save(figure, file)
+    return f"![Times faster](benchmarks/{file.name})"
 
 
 def _save(figure, file):
-    figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
+    figure.savefig(file, metadata={"Date": None})
     plt.close(figure)
 
 
 def _steps(rows, folder):
-    _bars(rows, "A training step", folder / "steps.svg")
+    bars = _bars(rows, "A training step", folder / "steps.svg")
     figure, axes = plt.subplots(figsize=(8, 2.8), layout="constrained")
     names = [row["name"] for row in rows][::-1]
-    bars = axes.barh(names, [100 * row["share"] for row in rows][::-1], color=COLOURS["sklstm"])
-    axes.bar_label(bars, fmt="%.0f %%", fontsize=8)
+    shares = axes.barh(names, [100 * row["share"] for row in rows][::-1], color=COLOURS["sklstm"])
+    axes.bar_label(shares, fmt="%.0f %%", fontsize=8)
     axes.axvline(100, color="0.3", linewidth=1)
     axes.set(title="Products' share of one core's sgemm, over the whole step", xlabel="%")
     axes.spines[["top", "right"]].set_visible(False)
     _save(figure, folder / "share.svg")
     speedup = [[row["name"], f"{_ours(row, 1)['median'] / _ours(row, 2)['median']:.2f}"] for row in rows]
     return (
-        "## A training step\n\n"
+        "### A training step\n\n"
         + _comparison(rows, _peers(rows), with_share=True)
-        + "\n\n![Times faster](steps.svg)\n\n![Share of peak](share.svg)\n\nTwo threads against one:\n\n"
+        + f"\n\n{bars}\n\n![Share of peak](benchmarks/share.svg)\n\nTwo threads against one:\n\n"
         + _table(["batch × steps × features, units", "times faster"], speedup)
     )
 
 
 def _predictions(rows, folder):
-    _bars(rows, "A prediction", folder / "predictions.svg")
+    bars = _bars(rows, "A prediction", folder / "predictions.svg")
     table = _comparison(rows, _peers(rows), with_share=False)
-    return f"## Predictions\n\n{table}\n\n![Times faster](predictions.svg)"
+    return f"### Predictions\n\n{table}\n\n{bars}"
 
 
 def _ragged(rows, folder):
@@ -122,7 +125,7 @@ def _ragged(rows, folder):
         [row["name"], f"{row['filled']:.2f}", f"{row['ragged']['median'] / row['full']['median']:.2f}"] for row in rows
     ]
     header = ["batch × steps × features, units", "share of steps that exist", "time, full lengths = 1"]
-    return "## Sequences of different lengths\n\nLengths drawn evenly from 1 to the full one.\n\n" + _table(
+    return "### Sequences of different lengths\n\nLengths spread evenly from 1 to the full one.\n\n" + _table(
         header, lines
     )
 
@@ -153,8 +156,8 @@ def _scaling(result, folder):
     _save(figure, folder / "scaling.svg")
     table = _table(["grows with", "threads", "exponent (1 is linear)"], lines)
     return (
-        "## Growth\n\nA step of 32 × 48 × 12 with 64 units, longer or with more sequences; a fit of 320 such sequences "
-        f"for more epochs.\n\n![Growth](scaling.svg)\n\n{table}"
+        "### Growth\n\nA step of 32 × 48 × 12 with 64 units, longer or with more sequences; a fit of 320 such "
+        f"sequences for more epochs.\n\n![Growth](benchmarks/scaling.svg)\n\n{table}"
     )
 
 
@@ -170,12 +173,12 @@ def _seconds(rows, header):
 
 
 def _fits(rows, folder):
-    text = "## A whole fit\n\n`fit` on 2,000 × 48 × 12, 64 units, minibatches of 32, 10 epochs. scikit-learn's "
+    text = "### A whole fit\n\n`fit` on 2,000 × 48 × 12, 64 units, minibatches of 32, 10 epochs. scikit-learn's "
     return text + "perceptron sees the same numbers side by side, without time.\n\n" + _seconds(rows, [])
 
 
 def _grid_search(rows, folder):
-    text = "## A grid search\n\n`GridSearchCV` on the Japanese vowels: 24 candidates, 5 folds, `n_jobs=2`.\n\n"
+    text = "### A grid search\n\n`GridSearchCV` on the Japanese vowels: 24 candidates, 5 folds, `n_jobs=2`.\n\n"
     return text + _seconds(rows, ["accuracy"])
 
 
@@ -185,7 +188,7 @@ def _memory(rows, folder):
         [row["limit"], f"{row['median']:.2f}", f"{row['median'] / free:.2f}", f"{row['peak']:.0f}"] for row in rows
     ]
     return (
-        "## Long sequences in little memory\n\nOne step over 32 × 10,000 × 8 with 64 units; the peak is that of a "
+        "### Long sequences in little memory\n\nOne step over 32 × 10,000 × 8 with 64 units; the peak is that of a "
         "whole process that fits them, data and Python included.\n\n"
         + _table(["`max_memory`", "seconds", "relative", "peak of the process, MB"], lines)
     )
@@ -193,7 +196,7 @@ def _memory(rows, folder):
 
 def _footprint(result, folder):
     return (
-        f"## Size\n\nImporting sklstm takes {1e3 * result['import']:.0f} ms beyond `sklearn.neural_network`; it is "
+        f"### Size\n\nImporting sklstm takes {1e3 * result['import']:.0f} ms beyond `sklearn.neural_network`; it is "
         f"{result['installed'] / 1e6:.1f} MB installed, data sets included."
     )
 
@@ -202,7 +205,7 @@ def _overhead(result, folder):
     lines = [[name, f"{1e6 * time['median']:.0f}"] for name, time in result["steps"].items()]
     profile = result["profile"]
     return (
-        "## Python's share\n\n"
+        "### Python's share\n\n"
         + _table(["step, one thread", "microseconds"], lines)
         + f"\n\nOf the first, cProfile counts {profile['python']:.0f} microseconds in Python, its own cost included, "
         f"and {profile['core']:.0f} in the compiled core."
@@ -218,7 +221,7 @@ def _single_kernels(rows, folder):
     ]
     header = [f"{name}, GFLOP/s" for name in products] + [f"{name}, ns a unit" for name in cells]
     text = (
-        "## Each kernel alone\n\nOne thread, eight rows, operands in the caches; sgemm is a large product of BLAS.\n\n"
+        "### Each kernel alone\n\nOne thread, eight rows, operands in the caches; sgemm is a large product of BLAS.\n\n"
     )
     return text + _table(["batch × steps × features, units", *header], lines)
 

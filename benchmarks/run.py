@@ -22,10 +22,10 @@ from libraries import Sklstm, available
 from problems import BY_SEQUENCES, BY_STEPS, LONG, ONE_SEQUENCE, SMALLEST, STEPS, TYPICAL, Problem, ragged_lengths
 from report import write_report
 from sklearn.model_selection import GridSearchCV
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 from timing import in_turns, interleaved, machine, summary
 
-from sklstm._core import kernels
+from sklstm._core import backprop, kernels
 from sklstm.datasets import load_japanese_vowels
 from sklstm.network import aligned
 
@@ -44,9 +44,10 @@ def check_equal(what, results):
 def sgemm():
     """A large product, and how many floating-point operations it takes."""
     a = np.ones((1536, 1536), dtype=np.float32)
+    blas = ThreadpoolController().select(user_api="blas")  # searching the libraries takes milliseconds
 
     def product():
-        with threadpool_limits(1):
+        with blas.limit(limits=1):
             return a @ a
 
     return product, 2 * len(a) ** 3
@@ -209,7 +210,7 @@ def overhead(seconds):
 
 def _profile(problem, n_calls):
     """Microseconds a step in Python and in the compiled core, with the profiler's own cost on Python's side."""
-    from sklstm import minibatch, network, optimizers, training
+    from sklstm import network, optimizers, training
 
     def compiled(function):
         def in_the_core(*arguments):
@@ -228,7 +229,7 @@ def _profile(problem, n_calls):
             (
                 network,
                 "backprop",
-                SimpleNamespace(pack_weights={"float": compiled(minibatch.backprop.pack_weights["float"])}),
+                SimpleNamespace(pack_weights={"float": compiled(network.backprop.pack_weights["float"])}),
             ),
             (training, "core", SimpleNamespace(clip=compiled(core.clip))),
             (optimizers, "core", SimpleNamespace(adam=compiled(core.adam))),
@@ -236,10 +237,9 @@ def _profile(problem, n_calls):
             patches.enter_context(mock.patch.object(owner, name, value))
         profile = cProfile.Profile()
         profile.runcall(lambda: [step() for _ in range(n_calls)])
-    entries = pstats.Stats(profile).get_stats_profile().func_profiles
-    core_time = entries["in_the_core"].tottime
-    total = sum(entry.tottime for entry in entries.values())
-    return {"python": 1e6 * (total - core_time) / n_calls, "core": 1e6 * core_time / n_calls}
+    stats = pstats.Stats(profile)
+    core_time = sum(entry[2] for (_, _, name), entry in stats.stats.items() if name == "in_the_core")
+    return {"python": 1e6 * (stats.total_tt - core_time) / n_calls, "core": 1e6 * core_time / n_calls}
 
 
 def single_kernels(seconds):
@@ -289,9 +289,7 @@ def kernel_product(n_rows, n_terms, n_columns):
 def kernel_outer(n_terms, n_rows, n_columns):
     """A sum of outer products."""
     a, b, c = _random(n_terms, n_rows), _random(n_terms, n_columns), _random(n_rows, n_columns)
-    return partial(
-        kernels.add_outer_products["float"], a, b, c, _random(kernels.OUTER_ROWS * (n_columns + 32)), KERNEL_CALLS
-    )
+    return partial(kernels.add_outer_products["float"], a, b, c, _random(backprop.SCRATCH), KERNEL_CALLS)
 
 
 def kernel_cell(n, H, back):

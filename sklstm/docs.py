@@ -81,9 +81,10 @@ n_jobs : int or None, default=None
     one fewer. Results do not depend on it.
 
 max_memory : float or None, default=None
-    Most megabytes that a training step may work in, beside the data and the parameters. Where they do not suffice for
-    all time steps of a minibatch, the early ones are computed a second time on the way back instead of being kept: at
-    most half more time, and the same model. None sets no limit. Predictions need little memory in any case.
+    Most megabytes that a training step may work in, beside the data, the parameters and the optimizer's moments. Where
+    they do not suffice for all time steps of a minibatch, the early ones are computed a second time on the way back
+    instead of being kept: at most half more time, and the same model. None sets no limit. Predictions need little
+    memory in any case.
 
 dtype : {"float32", "float64"}, default="float32"
     Precision of the computation, whatever that of the data.

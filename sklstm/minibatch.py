@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._core import backprop
-from .network import BLOCK_ROWS, TYPE_NAMES, Plan, aligned, longest_first
+from .network import TYPE_NAMES, Plan, aligned, longest_first
 from .sequences import offsets_of
 
 # Time steps that go through the core together. What the way back leaves of so many is still in the cache when the
@@ -54,9 +54,9 @@ class Minibatch:
         self._forward = backprop.forward[TYPE_NAMES[network.dtype], TYPE_NAMES[sequences.dtype]]
         self._backward = backprop.backward[TYPE_NAMES[network.dtype]]
 
-    def reserve(self, n_sequences):
-        """Make room for any minibatch of so many sequences."""
-        self._make_room(-np.sort(-self.lengths)[:n_sequences])
+    def reserve(self, rows, n_sequences):
+        """Make room for any minibatch of so many of these sequences."""
+        self._make_room(-np.sort(-self.lengths[rows])[:n_sequences])
 
     def forward(self, rows):
         """Order in which the rows are computed, longest first, and their outputs (n_rows, n_outputs) in that order."""
@@ -68,7 +68,7 @@ class Minibatch:
         self._make_room(self._batch_lengths)
         self._out = np.empty((len(rows), self.network.n_outputs), dtype=self.network.dtype)
         # A thread without a block would only be waited for.
-        self._n_threads = min(self.max_threads, -(-len(rows) // BLOCK_ROWS))
+        self._n_threads = min(self.max_threads, -(-len(rows) // backprop.ROWS))
         self.network.pack(self._plan, way_back=True, n_threads=self._n_threads, packed=self._packed)
         for segment in self._segments:
             if segment.checkpoint is not None:
@@ -110,56 +110,55 @@ class Minibatch:
         made_for = lengths.tobytes()
         if made_for == self._made_for:
             return
-        if len(lengths) not in self._plans:
-            self._plans[len(lengths)] = Plan(self.network, len(lengths))
-        self._plan = self._plans[len(lengths)]
-        segments = self._cut(lengths)
-        room = self._place(segments)
-        self._packed = _grown(self._packed, self._plan.packed_size)
-        self._state = _grown(self._state, self._plan.state_size)
+        plan = self._plans.setdefault(len(lengths), Plan(self.network, len(lengths)))
+        segments = self._cut(plan, lengths)
+        room = self._place(plan, segments)
+        self._packed = _grown(self._packed, plan.packed_size)
+        self._state = _grown(self._state, plan.state_size)
         self._work = _grown(self._work, room)
-        self._segments, self._made_for = segments, made_for
+        self._plan, self._segments, self._made_for = plan, segments, made_for
 
-    def _cut(self, lengths):
+    def _cut(self, plan, lengths):
         longest = int(lengths[0])
         segments = []
         for first in range(0, longest, SEGMENT_STEPS):
             last = min(first + SEGMENT_STEPS, longest)
             n = int(np.searchsorted(-lengths, -first)) if first else len(lengths)
             cumulative = offsets_of(np.minimum(lengths[:n], last) - first)
-            size = backprop.segment_size(self._plan.array, int(cumulative[-1]), n)
+            size = backprop.segment_size(plan.array, int(cumulative[-1]), n)
             segments.append(_Segment(first, last, cumulative, size))
         return segments
 
-    def _place(self, segments):
+    def _place(self, plan, segments):
         """Give every segment its place, and the early ones the same if memory is short. Returns the room they take."""
         shared = max(segment.size for segment in segments)
         room = sum(segment.size for segment in segments)
+        least = np.inf
         for n_shared in range(len(segments) + 1):
             if n_shared:
-                room += (shared if n_shared == 1 else 0) + self._plan.carried_size - segments[n_shared - 1].size
-            needed = self._megabytes(room)
-            if self.max_memory is None or needed <= self.max_memory:
+                room += (shared if n_shared == 1 else 0) + plan.carried_size - segments[n_shared - 1].size
+            least = min(least, self._megabytes(plan, room))
+            if self.max_memory is None or least <= self.max_memory:
                 break
         else:
             raise ValueError(
-                f"max_memory={self.max_memory} MB is too little to train on {self._plan.n_sequences} sequences of up "
-                f"to {segments[-1].last} time steps at a time: raise it to {np.ceil(needed):.0f}, or lower batch_size."
+                f"max_memory={self.max_memory} MB is too little to train on {plan.n_sequences} sequences of up "
+                f"to {segments[-1].last} time steps at a time: raise it to {np.ceil(least):.0f}, or lower batch_size."
             )
         start = shared if n_shared else 0
         for k, segment in enumerate(segments):
             if k < n_shared:
                 segment.place = slice(0, segment.size)
-                segment.checkpoint = slice(start, start + self._plan.carried_size)
+                segment.checkpoint = slice(start, start + plan.carried_size)
                 start = segment.checkpoint.stop
             else:
                 segment.place = slice(start, start + segment.size)
                 start = segment.place.stop
         return room
 
-    def _megabytes(self, size):
+    def _megabytes(self, plan, size):
         # Of larger minibatches before, the state is still there.
-        size += self._plan.packed_size + max(self._plan.state_size, self._state.size)
+        size += plan.packed_size + max(plan.state_size, self._state.size)
         size += self._scratch.size + self.gradient.size
         return size * self.network.dtype.itemsize / 1e6
 
@@ -173,7 +172,7 @@ class Minibatch:
             counts = np.diff(segment.cumulative)
             sequence = np.repeat(np.arange(len(counts)), counts)
             step = np.arange(len(packed)) - np.repeat(segment.cumulative[:-1], counts) + segment.first
-            order = np.lexsort((sequence, step, sequence // BLOCK_ROWS))
+            order = np.lexsort((sequence, step, sequence // backprop.ROWS))
             result[(offsets[sequence] + step)[order]] = packed
         return result
 

@@ -15,11 +15,8 @@ CELLS = registry()
 # The names by which fused functions of the core are picked.
 TYPE_NAMES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 
-# Sequences whose steps one thread computes together: what a tile of the products holds. More, up to 32, are no faster
-# at any width, and fewer blocks leave threads idle where lengths differ.
-BLOCK_ROWS = 8
-
 CACHE_LINE = 64  # bytes
+LINE = CACHE_LINE // 4  # numbers, in single precision
 
 
 def aligned(size, dtype):
@@ -51,7 +48,7 @@ class Network:
         self.dtype = np.dtype(dtype)
         self.parts, self.n_weights, n_parameters = self._lay_out()
         self.parameters = np.zeros(n_parameters, dtype=self.dtype)
-        self._for_prediction = None
+        self.fixed = False
 
     def _lay_out(self):
         """Slices and shapes of the named parts in the flat buffer, the number of weights, and of all parameters."""
@@ -96,8 +93,11 @@ class Network:
         order = None
         if (lengths[1:] > lengths[:-1]).any():
             order, lengths, starts = longest_first(starts, lengths)
-        n_threads = min(n_threads, -(-len(lengths) // BLOCK_ROWS))
-        plan, packed, scratch_size = self._for_prediction or self._prepare_prediction(n_threads)
+        n_threads = min(n_threads, -(-len(lengths) // backprop.ROWS))
+        prepared = self._for_prediction or self._prepare_prediction(n_threads)
+        if self._fixed:
+            self._for_prediction = prepared
+        plan, packed, scratch_size = prepared
         scratch = aligned(n_threads * scratch_size, self.dtype).reshape(n_threads, scratch_size)
         out = np.empty((len(lengths), self.n_outputs), dtype=self.dtype)
         inference.predict[TYPE_NAMES[self.dtype], TYPE_NAMES[sequences.dtype]](
@@ -120,14 +120,14 @@ class Network:
     @property
     def fixed(self):
         """Whether the parameters stay as they are, so that what predictions need of them can be kept."""
-        return self._for_prediction is not None
+        return self._fixed
 
     @fixed.setter
     def fixed(self, value):
-        self._for_prediction = self._prepare_prediction(1) if value else None
+        self._fixed, self._for_prediction = value, None
 
     def _prepare_prediction(self, n_threads):
-        plan = Plan(self, BLOCK_ROWS)
+        plan = Plan(self, 0)  # predictions keep no state
         packed = self.pack(plan, way_back=False, n_threads=n_threads)
         return plan, packed, inference.scratch_size(plan.array)
 
@@ -167,7 +167,7 @@ class Plan:
         def packed_matrix(n_rows, n_columns):
             return packed.allot(n_rows * -(-n_columns // panel) * panel)
 
-        n_inputs, n_vector_parameters, step_size, row_size = network.n_features, 0, 0, 0
+        n_inputs, n_vector_parameters = network.n_features, 0
         for k, (layer, H) in enumerate(zip(layers, network.hidden_layer_sizes, strict=True)):
             F, G, V = n_inputs, n_gates * H, n_vectors * H
             layer["F"], layer["H"], layer["K"], layer["G"], layer["V"] = F, H, F + H, G, V
@@ -175,9 +175,8 @@ class Plan:
             layer["packed"] = packed_matrix(F + H, G)
             layer["packed_h"], layer["packed_x"] = packed_matrix(G, H), packed_matrix(G, F)
             layer["h"], layer["c"] = state.allot(n_sequences * H), state.allot(n_sequences * H)
-            layer["dv"], layer["step_size"], layer["row_size"] = n_vector_parameters, step_size, row_size
+            layer["dv"] = n_vector_parameters
             n_inputs, n_vector_parameters = H, n_vector_parameters + V
-            step_size, row_size = step_size + F + H + G + H, row_size + H
         self.carried_size = state.size
         for layer, H in zip(layers, network.hidden_layer_sizes, strict=True):
             layer["dh"], layer["dc"] = state.allot(n_sequences * H), state.allot(n_sequences * H)
@@ -185,8 +184,8 @@ class Plan:
         net["W_out"], net["b_out"] = network.parts["output.W"][0].start, network.parts["output.b"][0].start
         net["packed_out"] = packed_matrix(n_inputs, network.n_outputs)
         net["packed_out_t"] = packed_matrix(network.n_outputs, n_inputs)
-        net["block_rows"], net["V"] = BLOCK_ROWS, n_vector_parameters
-        net["dv"] = state.allot(-(-n_sequences // BLOCK_ROWS) * n_vector_parameters)
+        net["V"] = n_vector_parameters
+        net["dv"] = state.allot(-(-n_sequences // backprop.ROWS) * n_vector_parameters)
         self.n_sequences, self.packed_size, self.state_size = n_sequences, packed.size, state.size
 
 
@@ -197,7 +196,7 @@ class _Allotment:
         self.size = 0
 
     def allot(self, count):
-        start, self.size = self.size, self.size + -(-count // 16) * 16
+        start, self.size = self.size, self.size + -(-count // LINE) * LINE
         return start
 
 

@@ -284,7 +284,7 @@ def _from_array(X):
         lengths = n_timesteps - padded
         return Sequences._with(X[np.arange(n_timesteps) < lengths[:, np.newaxis]], offsets_of(lengths))
     values = np.ascontiguousarray(X).reshape(n_sequences * n_timesteps, n_features)
-    return Sequences._with(values, np.arange(n_sequences + 1) * n_timesteps)
+    return Sequences._with(values, np.arange(n_sequences + 1, dtype=np.int64) * n_timesteps)
 
 
 def _from_table(X):

@@ -1,4 +1,4 @@
-"""How many threads to use, and BLAS held to one of them while ours run."""
+"""How many threads to use, and BLAS held to one where NumPy uses it."""
 
 import os
 from contextlib import contextmanager

@@ -68,7 +68,7 @@ class Trainer:
         self.batch_size, self.n_threads = batch_size, n_threads
         network.fixed = False
         self._minibatch = Minibatch(network, data.sequences, data.shift, data.scale, n_threads, max_memory)
-        self._minibatch.reserve(min(batch_size, len(data.rows)))
+        self._minibatch.reserve(data.rows, batch_size)
         self._loss = objective.loss[TYPE_NAMES[network.dtype]]
 
     def epoch(self, rng=None):

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklstm._core import losses
+from sklstm._core import backprop, losses
 from sklstm.minibatch import Minibatch
-from sklstm.network import BLOCK_ROWS, CELLS
+from sklstm.network import CELLS
 
 N_FEATURES = 2
 SHIFT, SCALE = np.array([0.3, -1.0]), np.array([0.5, 2.0])
@@ -81,7 +81,7 @@ def assert_close(actual, expected, name):
 @pytest.mark.parametrize("cell", CELLS)
 def test_gradients_of_ragged_minibatches(cell, sizes):
     """More sequences than a block holds; some end together, some alone, some after one step."""
-    Problem(sizes, naive.ragged_lengths(BLOCK_ROWS + 3, longest=6), cell=cell).check()
+    Problem(sizes, naive.ragged_lengths(backprop.ROWS + 3, longest=6), cell=cell).check()
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def all_that_suffice(network, sequences, n_sequences, n_threads=1, n=4):
         minibatch = Minibatch(
             network, sequences, np.zeros(network.n_features), np.ones(network.n_features), n_threads, max_memory
         )
-        minibatch.reserve(n_sequences)
+        minibatch.reserve(slice(None), n_sequences)
         return minibatch
 
     too_little, least = 0.0, megabytes(reserved(None))
@@ -157,7 +157,7 @@ def test_no_minibatch_takes_more_than_was_allowed(short_segments):
     network = naive.random_network(3, (6, 5), 1)
     for max_memory in all_that_suffice(network, sequences, 20, n=12):
         minibatch = Minibatch(network, sequences, SHIFT, SCALE, 1, max_memory)
-        minibatch.reserve(20)
+        minibatch.reserve(slice(None), 20)
         assert megabytes(minibatch) <= max_memory
         for n in [20, 3, 20, 1, 7, 20, 20, 20, 12, 20, 20]:
             minibatch.forward(rng.permutation(60)[:n])
@@ -173,7 +173,7 @@ def test_shorter_sequences_need_no_more(longest):
     network = naive.random_network(3, (4,), 1, "float32")
     least = all_that_suffice(network, sequences, 4)[0]
     minibatch = Minibatch(network, sequences, SHIFT, SCALE, 1, least)
-    minibatch.reserve(4)
+    minibatch.reserve(slice(None), 4)
     for length in range(1, longest + 1):
         minibatch.forward(np.flatnonzero(lengths == length))
 
@@ -193,7 +193,7 @@ def test_what_the_message_asks_for_suffices(sizes, lengths, dtype):
     network = naive.random_network(3, sizes, 2, dtype)
     sequences = naive.random_sequences(lengths, 3)
     with pytest.raises(ValueError, match=f"{len(lengths)} sequences of up to {max(lengths)} time steps") as caught:
-        Minibatch(network, sequences, SHIFT, SCALE, 2, 0.01).reserve(len(lengths))
+        Minibatch(network, sequences, SHIFT, SCALE, 2, 0.01).reserve(slice(None), len(lengths))
     enough = needed(caught)
     minibatch = Minibatch(network, sequences, SHIFT, SCALE, 2, enough)
     _, out = minibatch.forward(np.arange(len(lengths)))

@@ -1,13 +1,19 @@
 """Predictions of layers and inputs of any size: as the twin's, and with the same bits in any company."""
 
+import pickle
+
 import naive
 import numpy as np
 import pytest
 from checks import check_company
 from numpy.testing import assert_allclose
 
+from sklstm import LSTMRegressor
+from sklstm._core import backprop, kernels
+from sklstm.network import TYPE_NAMES, Network
+
 TOLERANCES = {"float64": 1e-12, "float32": 2e-5}
-# No multiple of a vector (2 to 16 numbers) or of a panel of two; 257 units take 32 sequences a block.
+# No multiple of a vector (2 to 16 numbers) or of a panel of two.
 UNITS = [1, 3, 5, 17, 33, 63, 65, 257]
 FEATURES = [*range(1, 10), 40]
 
@@ -77,3 +83,39 @@ def test_the_check_itself_sees_one_bit(monkeypatch):
     monkeypatch.setattr(type(network), "predict", wrong)
     with pytest.raises(AssertionError, match="5 shuffled, on 1 threads"):
         check_company(network, naive.random_sequences([2] * 8, 2), *standardisation(2))
+
+
+@pytest.mark.parametrize("n_terms", [1, 40, 191, 192, 193, 500])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_kernels_equal_numpy(dtype, n_terms):
+    """Products and sums of outer products, for tiles and panels that are just full and just not."""
+    rng = np.random.default_rng(0)
+    panel, name = kernels.PANELS[dtype], TYPE_NAMES[np.dtype(dtype)]
+    for n_rows in range(1, 18):
+        for n_columns in {1, panel - 1, panel, panel + 1, 2 * panel + 3}:
+            a = rng.standard_normal((n_rows, n_terms)).astype(dtype)
+            b = rng.standard_normal((n_terms, n_columns)).astype(dtype)
+            expected = a.astype(np.float64) @ b
+            tolerance = 20 * np.finfo(dtype).eps * np.sqrt(n_terms) * 3
+            packed = np.full(-(-n_columns // panel) * panel * n_terms, np.nan, dtype)
+            kernels.pack_matrix[name](b, packed)
+            product = np.full((n_rows, n_columns), np.nan, dtype)
+            kernels.multiply[name](a, packed, product)
+            np.testing.assert_allclose(product, expected, atol=tolerance)
+            total = np.ones((n_rows, n_columns), dtype)
+            kernels.add_outer_products[name](np.ascontiguousarray(a.T), b, total, np.empty(backprop.SCRATCH, dtype))
+            np.testing.assert_allclose(total, 1 + expected, atol=tolerance)
+
+
+def test_weights_are_packed_once_for_a_fitted_model(monkeypatch):
+    """Also for a copy that was stored and read, and anew after more training."""
+    model = LSTMRegressor(4, max_iter=2, early_stopping=False, random_state=0).fit(np.ones((9, 5, 1)), np.arange(9.0))
+    model = pickle.loads(pickle.dumps(model))
+    calls = []
+    pack = Network.pack
+    monkeypatch.setattr(Network, "pack", lambda *args, **kwargs: calls.append(1) or pack(*args, **kwargs))
+    first = model.predict(np.ones((1, 5, 1)))
+    model.predict(np.ones((1, 5, 1)))
+    assert len(calls) == 1
+    model.partial_fit(np.ones((9, 5, 1)), np.arange(9.0))
+    assert model.predict(np.ones((1, 5, 1))) != first

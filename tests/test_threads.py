@@ -19,7 +19,7 @@ from sklstm.threads import effective_n_threads, single_threaded_blas
 
 SHIFT, SCALE = np.array([0.3, -1.0, 0.1]), np.array([0.5, 2.0, 1.5])
 WIDTHS = [5, 33, 64, 100]
-# Widths that do and do not fill vectors and tiles, stacks, and a layer of 32-row blocks.
+# Widths that do and do not fill vectors and tiles, stacks, and a wide layer.
 STACKS = [*((width,) for width in WIDTHS), (64, 33), (7, 16, 5), (256,)]
 DATA = naive.random_sequences(naive.ragged_lengths(45, longest=9), 3)
 

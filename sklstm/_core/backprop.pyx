@@ -17,7 +17,7 @@ from libc.string cimport memset
 from .kernels cimport SUM_ROWS, add_outer, pack, panel, product
 from .layer cimport dense_forward, layer_backward, layer_forward
 from .packing cimport pack_steps, value_t
-from .types cimport layer_t, network_t
+from .types cimport BLOCK_ROWS, layer_t, network_t
 
 cdef enum:
     ALIGNMENT = 16           # numbers: a cache line in single precision
@@ -26,9 +26,10 @@ cdef enum:
     SMALL = 1 << 13          # parameters that one thread packs sooner than two
 
 SCRATCH = SUM_ROWS * WIDEST_TILE
+ROWS = BLOCK_ROWS
 
 
-# What a layer keeps of a segment with S rows from n sequences.
+# Where layer k keeps a segment with S rows from n sequences; the layer above begins where it ends.
 cdef struct kept_t:
     Py_ssize_t xh            # (S, K)
     Py_ssize_t z             # (S, G)
@@ -40,23 +41,31 @@ cdef inline Py_ssize_t _align(Py_ssize_t size) noexcept nogil:
     return (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
 
 
-cdef inline kept_t _kept(const layer_t* layer, Py_ssize_t k, Py_ssize_t S, Py_ssize_t n) noexcept nogil:
+cdef inline kept_t _kept(const layer_t* layers, Py_ssize_t k, Py_ssize_t S, Py_ssize_t n) noexcept nogil:
     cdef kept_t kept
-    kept.xh = _align(layer.step_size * S + layer.row_size * n) + 3 * ALIGNMENT * k
-    kept.z = kept.xh + _align(S * layer.K)
-    kept.c = kept.z + _align(S * layer.G)
-    kept.end = kept.c + _align((n + S) * layer.H)
+    cdef Py_ssize_t j
+    kept.end = 0
+    for j in range(k + 1):
+        kept.xh = kept.end
+        kept.z = kept.xh + _align(S * layers[j].K)
+        kept.c = kept.z + _align(S * layers[j].G)
+        kept.end = kept.c + _align((n + S) * layers[j].H)
     return kept
+
+
+# Columns of the widest input of the layers above the first, whose derivatives lie behind what the layers keep.
+cdef inline Py_ssize_t _widest(const network_t* net, const layer_t* layers) noexcept nogil:
+    cdef Py_ssize_t widest = 0, k
+    for k in range(1, net.n_layers):
+        widest = max(widest, layers[k].F)
+    return widest
 
 
 def segment_size(const int64_t[::1] plan, Py_ssize_t S, Py_ssize_t n):
     """Numbers that a segment with S rows from n sequences needs."""
     cdef const network_t* net = <const network_t*> &plan[0]
     cdef const layer_t* stack = <const layer_t*> (net + 1)
-    cdef Py_ssize_t top = net.n_layers - 1, widest = 0, k
-    for k in range(1, net.n_layers):
-        widest = max(widest, stack[k].F)
-    return _kept(stack + top, top, S, n).end + _align(S * widest)
+    return _kept(stack, net.n_layers - 1, S, n).end + _align(S * _widest(net, stack))
 
 
 def pack_weights(
@@ -113,7 +122,7 @@ def forward(
     cdef const layer_t* stack = <const layer_t*> (net + 1)
     cdef const layer_t* top = stack + net.n_layers - 1
     cdef Py_ssize_t B = lengths.shape[0], n = cumulative.shape[0] - 1
-    cdef Py_ssize_t n_blocks = (n + net.block_rows - 1) // net.block_rows
+    cdef Py_ssize_t n_blocks = (n + BLOCK_ROWS - 1) // BLOCK_ROWS
     cdef Py_ssize_t block, k
     with nogil:
         if first == 0:
@@ -133,25 +142,24 @@ cdef void _forward_block(
     const value_t* values, const int64_t* starts, const int64_t* lengths, const int64_t* cumulative,
     Py_ssize_t n, Py_ssize_t block, Py_ssize_t first, Py_ssize_t last, const double* shift, const double* scale,
 ) noexcept nogil:
-    cdef Py_ssize_t begin = block * net.block_rows, n_rows = min(net.block_rows, n - begin), row = cumulative[begin]
+    cdef Py_ssize_t begin = block * BLOCK_ROWS, n_rows = min(BLOCK_ROWS, n - begin), row = cumulative[begin]
     cdef const layer_t* layer
-    cdef kept_t kept = _kept(layers, 0, cumulative[n], n), above
+    cdef kept_t kept = _kept(layers, 0, cumulative[n], n)
     cdef floating* x_above
     cdef Py_ssize_t k
     pack_steps(values, starts + begin, lengths + begin, n_rows, first, last, layers[0].F, shift, scale,
                segment + kept.xh + row * layers[0].K + layers[0].H, layers[0].K)
     for k in range(net.n_layers):
         layer = layers + k
+        kept = _kept(layers, k, cumulative[n], n)
         x_above = NULL
         if k + 1 < net.n_layers:
-            above = _kept(layer + 1, k + 1, cumulative[n], n)
-            x_above = segment + above.xh + row * layer[1].K + layer[1].H
+            x_above = segment + kept.end + row * layer[1].K + layer[1].H
         layer_forward(net.cell, layer, params, packed, n_rows, lengths + begin, first, last,
                       segment + kept.xh + row * layer.K, segment + kept.z + row * layer.G,
                       segment + kept.c + (begin + row) * layer.H,
                       state + layer.h + begin * layer.H, state + layer.c + begin * layer.H,
                       x_above, layer[1].K if x_above != NULL else 0)
-        kept = above
 
 
 def backward(
@@ -170,7 +178,7 @@ def backward(
     cdef const network_t* net = <const network_t*> &plan[0]
     cdef const layer_t* stack = <const layer_t*> (net + 1)
     cdef Py_ssize_t n = cumulative.shape[0] - 1
-    cdef Py_ssize_t n_blocks = (n + net.block_rows - 1) // net.block_rows
+    cdef Py_ssize_t n_blocks = (n + BLOCK_ROWS - 1) // BLOCK_ROWS
     cdef Py_ssize_t block, task, k, width, n_tasks = 0
     cdef floating* input_gradient = &dx[0, 0] if dx.shape[0] else NULL
     for k in range(net.n_layers):
@@ -188,7 +196,7 @@ def backward(
             _gradient_task(net, stack, &segment[0], cumulative[n], n, &gradient[0], &scratch[threadid(), 0], task,
                            n_threads)
         if first == 0:
-            n_blocks = (lengths.shape[0] + net.block_rows - 1) // net.block_rows
+            n_blocks = (lengths.shape[0] + BLOCK_ROWS - 1) // BLOCK_ROWS
             for k in range(net.n_layers):
                 _add_rows(n_blocks, stack[k].V, net.V, &state[net.dv + stack[k].dv], &gradient[stack[k].v])
 
@@ -198,7 +206,7 @@ cdef void _begin_backward(
     const floating* dout, floating* gradient, Py_ssize_t n_parameters, floating* scratch,
 ) noexcept nogil:
     cdef const layer_t* top = layers + net.n_layers - 1
-    cdef Py_ssize_t n_blocks = (B + net.block_rows - 1) // net.block_rows, k, column
+    cdef Py_ssize_t n_blocks = (B + BLOCK_ROWS - 1) // BLOCK_ROWS, k, column
     memset(gradient, 0, n_parameters * sizeof(floating))
     memset(state + net.dv, 0, n_blocks * net.V * sizeof(floating))
     for k in range(net.n_layers):
@@ -217,21 +225,19 @@ cdef void _backward_block(
     floating* state, floating* segment, const int64_t* lengths, const int64_t* cumulative,
     Py_ssize_t n, Py_ssize_t block, Py_ssize_t first, Py_ssize_t last, floating* input_gradient,
 ) noexcept nogil:
-    cdef Py_ssize_t begin = block * net.block_rows, n_rows = min(net.block_rows, n - begin), row = cumulative[begin]
-    cdef Py_ssize_t top = net.n_layers - 1, S = cumulative[n], widest = 0, k
+    cdef Py_ssize_t begin = block * BLOCK_ROWS, n_rows = min(BLOCK_ROWS, n - begin), row = cumulative[begin]
+    cdef Py_ssize_t top = net.n_layers - 1, S = cumulative[n], widest = _widest(net, layers), k
     cdef const layer_t* layer
     cdef const floating* dh_above = NULL
     cdef kept_t kept
     cdef floating* dx
-    for k in range(1, net.n_layers):
-        widest = max(widest, layers[k].F)
     for k in range(top, -1, -1):
         layer = layers + k
-        kept = _kept(layer, k, S, n)
+        kept = _kept(layers, k, S, n)
         dx = NULL
         if k > 0:
             # Each layer overwrites the derivative of its output, which it has read by then.
-            dx = segment + _kept(layers + top, top, S, n).end + row * widest
+            dx = segment + _kept(layers, top, S, n).end + row * widest
         elif input_gradient != NULL:
             dx = input_gradient + row * layer.F
         layer_backward(net.cell, layer, params, packed, n_rows, lengths + begin, first, last,
@@ -262,7 +268,7 @@ cdef void _gradient_task(
         width = _tile_width(layer, panel(segment), n_threads)
         n_tasks = (layer.G + width - 1) // width
         if task < n_tasks:
-            kept = _kept(layer, k, S, n)
+            kept = _kept(layers, k, S, n)
             column = task * width
             add_outer(layer.K, min(width, layer.G - column), S, segment + kept.xh, layer.K,
                       segment + kept.z + column, layer.G, gradient + layer.W + column, layer.G, scratch)

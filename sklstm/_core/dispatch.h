@@ -24,7 +24,7 @@ static const cell_t CELL_TABLE[] = {CELLS(CELL_ROW)};
 #define SIMD_LOOP _Pragma("omp simd")
 #define UNROLL _Pragma("GCC unroll 16")
 
-/* Tile rows: with two vectors a row, as many sums as the registers hold beside what is loaded. */
+/* Tile rows, two vectors each: they divide the 8 sequences of a block, and leave registers for what is loaded. */
 #if defined(__x86_64__)
 #define TILE_ROWS 4
 #else
@@ -33,13 +33,14 @@ static const cell_t CELL_TABLE[] = {CELLS(CELL_ROW)};
 #define LEVEL baseline
 #define VECTOR_BYTES 16
 #define INTRINSIC(name) _mm_##name
-#include "levels.h"
+#include "level.h"
 #undef LEVEL
 #undef VECTOR_BYTES
 #undef INTRINSIC
 #undef TILE_ROWS
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+/* GCC knows these names from version 12 on; clang has no such pragma. Both then build for their target alone. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12
 #define MANY_LEVELS 1
 
 #pragma GCC push_options
@@ -48,7 +49,7 @@ static const cell_t CELL_TABLE[] = {CELLS(CELL_ROW)};
 #define VECTOR_BYTES 32
 #define INTRINSIC(name) _mm256_##name
 #define TILE_ROWS 4
-#include "levels.h"
+#include "level.h"
 #undef LEVEL
 #undef VECTOR_BYTES
 #undef INTRINSIC
@@ -61,7 +62,7 @@ static const cell_t CELL_TABLE[] = {CELLS(CELL_ROW)};
 #define VECTOR_BYTES 64
 #define INTRINSIC(name) _mm512_##name
 #define TILE_ROWS 8
-#include "levels.h"
+#include "level.h"
 #undef LEVEL
 #undef VECTOR_BYTES
 #undef INTRINSIC

@@ -6,7 +6,7 @@ from libc.string cimport memset
 
 from .layer cimport dense_forward, layer_forward, n_alive
 from .packing cimport pack_steps, value_t
-from .types cimport layer_t, network_t
+from .types cimport BLOCK_ROWS, layer_t, network_t
 
 cdef enum:
     STEPS = 16       # taken together through a layer: few enough for the first-level caches
@@ -25,13 +25,13 @@ def predict(
     cdef const network_t* net = <const network_t*> &plan[0]
     cdef const layer_t* stack = <const layer_t*> (net + 1)
     cdef Py_ssize_t n = lengths.shape[0]
-    cdef Py_ssize_t n_blocks = (n + net.block_rows - 1) // net.block_rows
+    cdef Py_ssize_t n_blocks = (n + BLOCK_ROWS - 1) // BLOCK_ROWS
     cdef Py_ssize_t block, first
     with nogil:
         for block in prange(n_blocks, schedule="dynamic", num_threads=n_threads):
-            first = block * net.block_rows
+            first = block * BLOCK_ROWS
             _predict_block(net, stack, &params[0], &packed[0], &scratch[threadid(), 0], &values[0, 0],
-                           &starts[first], &lengths[first], min(net.block_rows, n - first), &shift[0], &scale[0],
+                           &starts[first], &lengths[first], min(BLOCK_ROWS, n - first), &shift[0], &scale[0],
                            &out[first, 0])
 
 
@@ -43,7 +43,7 @@ def scratch_size(const int64_t[::1] plan):
     for k in range(net.n_layers):
         widest = max(widest, stack[k].G)
         size += 2 * stack[k].H + STEPS * stack[k].K
-    return net.block_rows * (size + widest)
+    return BLOCK_ROWS * (size + widest)
 
 
 cdef void _predict_block(

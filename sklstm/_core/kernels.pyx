@@ -43,7 +43,6 @@ def _choose(wanted):
 
 INSTRUCTION_SET = _choose(os.environ.get("SKLSTM_INSTRUCTION_SET"))
 PANELS = {"float32": FLOAT.panel, "float64": DOUBLE.panel}
-OUTER_ROWS = SUM_ROWS
 
 cdef layer_t _layer
 cdef network_t _network

@@ -1,4 +1,4 @@
-/* All kernels for one instruction set in one precision. Included by levels.h, which defines REAL. */
+/* All kernels for one instruction set in one precision. Included by level.h, which defines REAL. */
 #include "vmath.h"
 #include "products.h"
 #include "updates.h"

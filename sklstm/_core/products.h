@@ -20,9 +20,8 @@ static void NAME(pack)(
         ptrdiff_t n = N - j < PANEL ? N - j : PANEL;
         if (column == 1) {
             for (ptrdiff_t k = 0; k < K; k++) {
-                if (n == PANEL) {
-                    NAME(put)(packed + k * PANEL, NAME(load)(b + k * row + j, LANES), LANES);
-                    NAME(put)(packed + k * PANEL + LANES, NAME(load)(b + k * row + j + LANES, LANES), LANES);
+                if (n == PANEL) { /* of constant size: two vectors, no call */
+                    memcpy(packed + k * PANEL, b + k * row + j, PANEL * sizeof(REAL));
                     continue;
                 }
                 memcpy(packed + k * PANEL, b + k * row + j, n * sizeof(REAL));
@@ -45,12 +44,12 @@ INLINE void NAME(tile)(
     const int n, ptrdiff_t K,
     const REAL *restrict a, ptrdiff_t a_row, ptrdiff_t a_column,
     const REAL *restrict b,
-    NAME(vector) sums[TILE_ROWS][2])
+    VECTOR sums[TILE_ROWS][2])
 {
     UNROLL for (int i = 0; i < n; i++)
-        sums[i][0] = sums[i][1] = (NAME(vector)){0};
+        sums[i][0] = sums[i][1] = (VECTOR){0};
     for (ptrdiff_t k = 0; k < K; k++, b += PANEL, a += a_column) {
-        NAME(vector) b0 = *(const NAME(vector) *)b, b1 = *(const NAME(vector) *)(b + LANES);
+        VECTOR b0 = *(const VECTOR *)b, b1 = *(const VECTOR *)(b + LANES);
         UNROLL for (int i = 0; i < n; i++) {
             sums[i][0] += a[i * a_row] * b0;
             sums[i][1] += a[i * a_row] * b1;
@@ -60,11 +59,11 @@ INLINE void NAME(tile)(
 
 /* C (n, columns) = tile, or += tile */
 INLINE void NAME(store)(
-    const int n, ptrdiff_t columns, const int add, NAME(vector) sums[TILE_ROWS][2], REAL *restrict c, ptrdiff_t c_row)
+    const int n, ptrdiff_t columns, const int add, VECTOR sums[TILE_ROWS][2], REAL *restrict c, ptrdiff_t c_row)
 {
     if (columns >= PANEL) {
         UNROLL for (int i = 0; i < n; i++, c += c_row) {
-            NAME(vector) *c0 = (NAME(vector) *)c, *c1 = (NAME(vector) *)(c + LANES);
+            VECTOR *c0 = (VECTOR *)c, *c1 = (VECTOR *)(c + LANES);
             if (add) {
                 sums[i][0] += *c0;
                 sums[i][1] += *c1;
@@ -76,8 +75,8 @@ INLINE void NAME(store)(
     }
     UNROLL for (int i = 0; i < n; i++, c += c_row) {
         REAL row[PANEL];
-        *(NAME(vector) *)row = sums[i][0];
-        *(NAME(vector) *)(row + LANES) = sums[i][1];
+        *(VECTOR *)row = sums[i][0];
+        *(VECTOR *)(row + LANES) = sums[i][1];
         for (ptrdiff_t j = 0; j < columns; j++)
             c[j] = add ? c[j] + row[j] : row[j];
     }
@@ -95,7 +94,9 @@ INLINE void NAME(store)(
         ptrdiff_t i = 0;                                                                      \
         for (; i + TILE_ROWS <= (M); i += TILE_ROWS)                                          \
             ROWS(i, TILE_ROWS);                                                               \
-        switch ((M) - i) { CASE(ROWS, i, 1) CASE(ROWS, i, 2) CASE(ROWS, i, 3) LAST_CASES(ROWS, i) } \
+        switch ((M) - i) {                                                                    \
+            CASE(ROWS, i, 1) CASE(ROWS, i, 2) CASE(ROWS, i, 3) LAST_CASES(ROWS, i)            \
+        }                                                                                     \
     } while (0)
 
 /* C (M, N) = A (M, K) B, or += with `add`; B's panels begin `stride` apart. */
@@ -108,7 +109,7 @@ static void NAME(product)(
     for (ptrdiff_t j = 0; j < N; j += PANEL, packed += stride) {
 #define PRODUCT_ROWS(i, n)                                               \
     do {                                                                 \
-        NAME(vector) sums[TILE_ROWS][2];                                 \
+        VECTOR sums[TILE_ROWS][2];                                 \
         NAME(tile)(n, K, a + i * a_row, a_row, 1, packed, sums);         \
         NAME(store)(n, N - j, add, sums, c + i * c_row + j, c_row);        \
     } while (0)
@@ -131,7 +132,7 @@ static void NAME(add_outer)(
         for (ptrdiff_t j = 0; j < N; j += PANEL) {
 #define OUTER_ROWS(i, n)                                                 \
     do {                                                                 \
-        NAME(vector) sums[TILE_ROWS][2];                                 \
+        VECTOR sums[TILE_ROWS][2];                                 \
         NAME(tile)(n, rows, a + i, 1, a_row, panels + j * rows, sums);   \
         NAME(store)(n, N - j, 1, sums, c + i * c_row + j, c_row);        \
     } while (0)

@@ -2,6 +2,12 @@
 from libc.stdint cimport int64_t
 
 
+cdef enum:
+    # Sequences whose steps one thread computes together: what a tile of the products holds. More, up to 32, are no
+    # faster at any width, and fewer blocks leave threads idle where lengths differ.
+    BLOCK_ROWS = 8
+
+
 # One recurrent layer: sizes, then where its arrays begin in the flat buffers. K = H + F: a row of its input is
 # [h_{t-1} | x_t], and of its weights [W_h; W_x].
 cdef packed struct layer_t:
@@ -20,8 +26,6 @@ cdef packed struct layer_t:
     int64_t c            # state: (B, H)
     int64_t dh           # state: (B, H)
     int64_t dc           # state: (B, H)
-    int64_t step_size    # numbers that the layers below keep for each row of a segment,
-    int64_t row_size     # and for each of its sequences
 
 
 # The network around the layers.
@@ -33,6 +37,5 @@ cdef packed struct network_t:
     int64_t b_out        # parameters: (O,)
     int64_t packed_out   # packed weights: (H_top, O)
     int64_t packed_out_t  # packed weights: (O, H_top)
-    int64_t block_rows   # sequences a thread takes at a time
     int64_t V            # length of all layers' parameter vectors
     int64_t dv           # state: (n_blocks, V)
