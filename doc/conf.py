@@ -16,7 +16,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "examples/*", "templates", "**/README.rst"]
+exclude_patterns = ["_build", "benchmarks/*", "examples/*", "templates", "**/README.rst"]
 autosummary_generate = True
 templates_path = ["templates"]
 extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
