@@ -19,7 +19,7 @@ lint: $(VENV)/.lint  ## style of Python and Cython code
 	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint sklstm  # it calls pycodestyle by name
 
 doc: $(VENV)/.doc  ## the documentation, in doc/_build/html
-	$(BIN)/python -m sphinx -W --keep-going -b html doc doc/_build/html
+	$(BIN)/sphinx-build -W --keep-going -b html doc doc/_build/html
 
 bench: $(VENV)/.benchmarks  ## speed, memory and size beside other libraries, into doc/benchmarks (about 15 minutes)
 	$(BIN)/python -W ignore benchmarks/run.py
