@@ -4,6 +4,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import NullLocator
 
 COLOURS = {"sklstm": "#1f5fa8", "PyTorch": "#d1602a", "Keras on JAX": "#8a5ca8", "ONNX Runtime": "#5a8f3c"}
 
@@ -83,9 +84,12 @@ def _bars(rows, title, file):
     axes.axhline(1, color="0.3", linewidth=1)
     axes.set_xticks(places, [row["name"].replace(", ", "\n") for row in rows], fontsize=8)
     axes.set_yscale("log")
-    axes.set(title=title, ylabel="times faster than")
+    axes.set_yticks([1, 2, 4, 8], [1, 2, 4, 8])
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_title(title, loc="left")
+    axes.set_ylabel("times faster than")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, ncols=len(peers))
+    axes.legend(frameon=False, ncols=len(peers), loc="lower right", bbox_to_anchor=(1, 1))
     _save(figure, file)
     return f"![Times faster](benchmarks/{file.name})"
 
@@ -151,6 +155,8 @@ def _scaling(result, folder):
                 )
                 lines.append([label, n_threads, f"{_slope(sizes, times):.2f}"])
         axes.set(xlabel=label, ylabel="ms")
+        axes.set_xticks(sizes[::2], sizes[::2])
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, fontsize=8)
     _save(figure, folder / "scaling.svg")
