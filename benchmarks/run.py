@@ -185,18 +185,16 @@ def _peak_of_long_fit(max_memory):
 
 def footprint(seconds):
     """What the import costs beyond scikit-learn's own networks, and what is installed."""
-    times = {"sklearn.neural_network": [], "sklearn.neural_network, sklstm": []}
-    for _ in range(max(5, int(seconds))):
-        for modules, values in times.items():
-            code = f"import time; start = time.perf_counter(); import {modules}; print(time.perf_counter() - start)"
-            with tempfile.TemporaryDirectory() as elsewhere:
-                values.append(float(subprocess.check_output([sys.executable, "-c", code], cwd=elsewhere)))
-    without, with_us = times.values()
+    code = "import sklearn.neural_network, time; start = time.perf_counter(); import sklstm; "
+    code += "print(time.perf_counter() - start)"
+    with tempfile.TemporaryDirectory() as elsewhere:
+        run = [sys.executable, "-c", code]
+        times = [float(subprocess.check_output(run, cwd=elsewhere)) for _ in range(max(5, int(seconds)))]
     import sklstm
 
     files = [file for file in Path(sklstm.__file__).parent.rglob("*") if file.suffix in {".py", ".so", ".npz"}]
     return {
-        "import": float(np.median(with_us) - np.median(without)),
+        "import": float(np.median(times)),
         "installed": sum(file.stat().st_size for file in files),
     }
 

@@ -12,7 +12,6 @@ from test_gradients import Problem
 
 from sklstm import LSTMClassifier, LSTMRegressor
 from sklstm import minibatch as minibatch_module
-from sklstm._core import backprop
 from sklstm.minibatch import Minibatch
 from sklstm.network import CELLS
 
@@ -270,15 +269,3 @@ def test_a_step_takes_little_more_than_backpropagation_needs(n_threads):
     minibatch.backward(np.ones_like(out))
     must_be_kept = n * steps * (4 + 1 + 1) * n_units * 4 / 1e6
     assert must_be_kept <= megabytes(minibatch) <= 1.2 * must_be_kept
-
-
-@pytest.mark.parametrize("n_threads", [1, 2])
-def test_scratch_does_not_grow_with_the_problem(n_threads):
-    """Its fixed size a thread is all that the number of threads changes."""
-    sizes = []
-    for lengths in [[1], [300] * 4]:
-        sequences = naive.random_sequences(lengths, 3)
-        minibatch = Minibatch(naive.random_network(3, (9,), 1), sequences, SHIFT, SCALE, n_threads)
-        minibatch.forward(np.arange(len(lengths)))
-        sizes.append(minibatch._scratch.size)
-    assert sizes == [n_threads * backprop.SCRATCH] * 2

@@ -12,7 +12,7 @@ from checks import assert_same_bits, run_python
 from threadpoolctl import OpenBLASController, threadpool_info, threadpool_limits
 
 from sklstm import LSTMClassifier, LSTMRegressor, Sequences, base, threads
-from sklstm._core import openmp
+from sklstm._core import openmp, optimizers
 from sklstm.minibatch import Minibatch
 from sklstm.network import CELLS
 from sklstm.threads import effective_n_threads, single_threaded_blas
@@ -88,16 +88,15 @@ def test_training_does_not_depend_on_the_process():
     assert run_python(code, PYTHONHASHSEED="7", PYTHONWARNINGS="ignore").split() == [digest("r", 1), digest("c", 1)]
 
 
-@pytest.mark.parametrize("sizes", [(33,), (64, 5)], ids=str)
-def test_results_do_not_depend_on_where_memory_begins(sizes):
-    """Loops over parameters that begin off a vector's boundary are cut elsewhere, and must add up the same."""
-    network = naive.random_network(3, sizes, 2, "float32")
-    expected = network.predict(DATA, SHIFT, SCALE, 1)
-    for offset in range(1, 17, 5):
-        memory = np.zeros(len(network.parameters) + offset, dtype=np.float32)
-        memory[offset:] = network.parameters
-        network.parameters = memory[offset:]
-        assert_same_bits(network.predict(DATA, SHIFT, SCALE, 1), expected, f"offset {offset}")
+def test_sums_do_not_depend_on_where_memory_begins():
+    """A loop over numbers that begin off a vector's boundary must not be cut elsewhere, and add up in another order."""
+    numbers = np.random.RandomState(0).normal(size=5000).astype(np.float32)
+    norms = set()
+    for offset in [0, 1, 6, 11]:
+        memory = np.zeros(len(numbers) + offset, dtype=np.float32)
+        memory[offset:] = numbers
+        norms.add(optimizers.clip(memory[offset:], 1.0, 1))
+    assert len(norms) == 1
 
 
 def test_concurrent_predictions():
