@@ -5,6 +5,7 @@ import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
+import joblib
 import naive
 import numpy as np
 import pytest
@@ -393,3 +394,9 @@ def test_scales_do_not_depend_on_the_threads_of_blas():
             models.append(LSTMRegressor(2, max_iter=1, n_jobs=1).fit(X, np.arange(200)))
     assert np.array_equal(models[0]._shift, models[1]._shift)
     assert np.array_equal(models[0]._scale, models[1]._scale)
+
+
+def test_worker_processes_share_the_cores():
+    """As in a grid search with n_jobs=2: processes times threads are never more than the cores."""
+    threads = joblib.Parallel(n_jobs=2)(joblib.delayed(effective_n_threads)(None) for _ in range(4))
+    assert 2 * max(threads) <= max(2, joblib.cpu_count())
