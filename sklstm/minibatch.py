@@ -110,7 +110,9 @@ class Minibatch:
         made_for = lengths.tobytes()
         if made_for == self._made_for:
             return
-        plan = self._plans.setdefault(len(lengths), Plan(self.network, len(lengths)))
+        if len(lengths) not in self._plans:
+            self._plans[len(lengths)] = Plan(self.network, len(lengths))
+        plan = self._plans[len(lengths)]
         segments = self._cut(plan, lengths)
         room = self._place(plan, segments)
         self._packed = _grown(self._packed, plan.packed_size)

@@ -101,18 +101,9 @@ class Network:
         scratch = aligned(n_threads * scratch_size, self.dtype).reshape(n_threads, scratch_size)
         out = np.empty((len(lengths), self.n_outputs), dtype=self.dtype)
         inference.predict[TYPE_NAMES[self.dtype], TYPE_NAMES[sequences.dtype]](
-            plan.array,
-            self.parameters,
-            packed,
-            scratch,
-            sequences.values,
-            starts,
-            lengths,
-            shift,
-            scale,
-            out,
+            plan.array, self.parameters, packed, scratch, sequences.values, starts, lengths, shift, scale, out,
             n_threads,
-        )
+        )  # fmt: skip
         if order is not None:
             out[order] = out.copy()
         return out
