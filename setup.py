@@ -15,6 +15,8 @@ from setuptools.command.build_ext import build_ext
 
 DEBUG = os.environ.get("SKLSTM_DEBUG", "0") not in ("", "0")
 CORE = Path("sklstm/_core")
+BUILD = Path("build/cython-debug" if DEBUG else "build/cython")
+CELLS = sorted(CORE.glob("cells/*.h"))
 
 OPENMP_PROGRAM = """
 #include <omp.h>
@@ -51,12 +53,24 @@ class BuildCore(build_ext):
             return True
 
 
+def write_registry():
+    """A header that includes every cell's file and lists what they define: a new cell is one new file."""
+    lines = [f'#include "cells/{cell.name}"' for cell in CELLS]
+    lines.append("#define CELLS(CELL) " + " ".join(f"CELL_{cell.stem}(CELL)" for cell in CELLS))
+    text = "\n".join([*lines, ""])
+    header = BUILD / "all_cells.h"
+    header.parent.mkdir(parents=True, exist_ok=True)
+    if not header.exists() or header.read_text() != text:
+        header.write_text(text)
+    return header
+
+
 extensions = [
     Extension(
         f"sklstm._core.{source.stem}",
         [str(source)],
-        include_dirs=[str(CORE)],
-        depends=[str(header) for header in [*CORE.glob("*.h"), *CORE.glob("cells/*.h")]],
+        include_dirs=[str(CORE), str(BUILD)],
+        depends=[str(header) for header in [*CORE.glob("*.h"), *CELLS, write_registry()]],
     )
     for source in sorted(CORE.glob("*.pyx"))
 ]
@@ -65,7 +79,7 @@ if not extensions:
 setup(
     ext_modules=cythonize(
         extensions,
-        build_dir="build/cython-debug" if DEBUG else "build/cython",
+        build_dir=str(BUILD),
         compiler_directives={
             "language_level": 3,
             "boundscheck": DEBUG,

@@ -13,6 +13,7 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from .layout import Architecture
 from .network import Network
 from .optimizers import SGD, Adam
 from .sequences import validate_sequences
@@ -226,7 +227,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
 
     def _set_network(self, network):
         self.n_iter_ = len(self.loss_curve_)
-        self.n_layers_ = len(network.hidden_layer_sizes) + 2
+        self.n_layers_ = len(network.architecture.hidden_layer_sizes) + 2
         self._network = network
         network.fixed = True
 
@@ -272,7 +273,8 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         else:
             with single_threaded_blas():  # its sums, too, would depend on the number of threads
                 self._standardise(sequences, targets, weights / weights.max(), rows)
-            network = Network(sequences.n_features, self._layer_sizes(), self.n_outputs_, "lstm", self.dtype)
+            sizes = self._layer_sizes()
+            network = Network(Architecture(sequences.n_features, sizes, self.n_outputs_, dtype=self.dtype))
             network.initialize(rng)
         if optimizer is None:
             optimizer = self._new_optimizer(network.parameters)
@@ -301,7 +303,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         return tuple(int(size) for size in sizes)
 
     def _check_same_network(self, network):
-        if (network.hidden_layer_sizes, network.dtype) != (self._layer_sizes(), np.dtype(self.dtype)):
+        if (network.architecture.hidden_layer_sizes, network.dtype) != (self._layer_sizes(), np.dtype(self.dtype)):
             raise ValueError(
                 "hidden_layer_sizes and dtype cannot change between calls that go on with a trained network. "
                 "Set warm_start=False, or clone the estimator."

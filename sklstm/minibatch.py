@@ -4,24 +4,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._core import backprop
-from .network import TYPE_NAMES, Plan, aligned, longest_first
+from ._core import backprop, embedding
+from .head import Head
+from .layout import Layout, aligned
+from .network import TYPE_NAMES, embedded, longest_first, steps_of, unscaled
 from .sequences import offsets_of
 
 # Time steps that go through the core together. What the way back leaves of so many is still in the cache when the
 # weights' gradients read it.
 SEGMENT_STEPS = 64
 
+NO_DROPOUT = {"seed": 0, "between": 0.0, "recurrent": 0.0}
+
 
 @dataclass
 class _Segment:
-    """Steps first <= t < last of a minibatch, and where the core keeps what the way back needs of them."""
+    """Steps first <= t < last of a minibatch."""
 
     first: int
     last: int
     cumulative: np.ndarray  # (n + 1,), rows of the n sequences that reach it, summed up
+
+
+@dataclass
+class _Place:
+    """Where the core keeps what the way back of a stack needs of a segment."""
+
     size: int
-    place: slice | None = None
+    where: slice | None = None
     checkpoint: slice | None = None  # where the state before it is kept, if its place is given to others
 
 
@@ -38,145 +48,199 @@ class Minibatch:
     max_memory : float or None
         Most megabytes to work in. Where they do not suffice for all time steps, early segments are computed a second
         time on the way back, from the state before each of them (Chen et al. 2016). The results are the same.
+    input_gradient : bool
+        Whether the derivatives by the standardised inputs, or by the embeddings, are wanted.
     """
 
-    def __init__(self, network, sequences, shift, scale, n_threads, max_memory=None):
+    def __init__(self, network, sequences, shift, scale, n_threads, max_memory=None, input_gradient=False):
         self.network, self.sequences = network, sequences
         self.shift, self.scale = shift, scale
         self.max_threads, self.max_memory = n_threads, max_memory
         self.starts, self.lengths = sequences.offsets[:-1], sequences.lengths
         self._ragged = self.lengths.min() != self.lengths.max()
+        self._embeds = network.architecture.embedding_dim is not None
+        self._layout = Layout(network.architecture, network.parts, input_gradient or self._embeds)
+        self._stacks = [stack for level in self._layout.levels for stack in level]
+        self._head = Head(network, n_threads)
         self.gradient = aligned(len(network.parameters), network.dtype)
-        self._plans = {}
         self._made_for = None  # the lengths of the minibatch before: often the same
         self._scratch = aligned(n_threads * backprop.SCRATCH, network.dtype).reshape(n_threads, -1)
-        self._packed = self._state = self._work = aligned(0, network.dtype)
+        self._packed = aligned(self._layout.packed_size, network.dtype)
+        self._state = self._work = aligned(0, network.dtype)
         self._forward = backprop.forward[TYPE_NAMES[network.dtype], TYPE_NAMES[sequences.dtype]]
+        self._forward_above = backprop.forward[TYPE_NAMES[network.dtype], TYPE_NAMES[network.dtype]]
         self._backward = backprop.backward[TYPE_NAMES[network.dtype]]
 
     def reserve(self, rows, n_sequences):
         """Make room for any minibatch of so many of these sequences."""
         self._make_room(-np.sort(-self.lengths[rows])[:n_sequences])
 
-    def forward(self, rows):
-        """Order in which the rows are computed, longest first, and their outputs (n_rows, n_outputs) in that order."""
-        self._batch_lengths, self._batch_starts = self.lengths[rows], self.starts[rows]
-        order = np.arange(len(rows))
+    def forward(self, rows, dropout=None):
+        """Order in which the rows are computed, longest first, and their outputs in that order.
+
+        Outputs are (n_rows, n_outputs) or, if there is one at each time step, (total time steps, n_outputs), sequence
+        after sequence; `steps` says which time steps of all sequences these are.
+        """
+        network = self.network
+        lengths, starts = self.lengths[rows], self.starts[rows]
         if self._ragged:
-            order, self._batch_lengths, self._batch_starts = longest_first(self._batch_starts, self._batch_lengths)
-        self._rows_order = order
-        self._make_room(self._batch_lengths)
-        self._out = np.empty((len(rows), self.network.n_outputs), dtype=self.network.dtype)
+            order, lengths, starts = longest_first(starts, lengths)
+            rows = rows[order]
+        self._batch_lengths, self._batch_starts, self._dropout = lengths, starts, dropout or NO_DROPOUT
+        self._make_room(lengths)
         # A thread without a block would only be waited for.
         self._n_threads = min(self.max_threads, -(-len(rows) // backprop.ROWS))
-        self.network.pack(self._plan, way_back=True, n_threads=self._n_threads, packed=self._packed)
-        for segment in self._segments:
-            if segment.checkpoint is not None:
-                self._work[segment.checkpoint] = self._state[: self._plan.carried_size]
-            self._segment_forward(segment)
-        return rows[order], self._out
+        network.pack(self._layout, way_back=True, n_threads=self._n_threads, packed=self._packed)
+        skipped = self.sequences.values, starts, self.shift, self.scale
+        first_inputs = skipped
+        if self._embeds:
+            table = embedded(network, self.sequences.values, starts, lengths, self._n_steps)
+            first_inputs = table, self._places, *unscaled(table.shape[1])
+        self._inputs, self._tables = [first_inputs], []
+        self._head.begin(lengths, self._n_steps)
+        for level in self._layout.levels[:-1]:
+            table = np.empty((self._n_steps, sum(stack.n_outputs for stack in level)), dtype=network.dtype)
+            self._tables.append(table)
+            self._inputs.append((table, self._places, *unscaled(table.shape[1])))
+        self._tables.append(self._head.table)
+        top = self._stacks[-1].level
+        for k, stack in enumerate(self._stacks):
+            for segment, place in zip(self._segments, self._stack_places[k], strict=True):
+                if place.checkpoint is not None:
+                    self._work[place.checkpoint] = self._state[self._states[k]][: self._carried[k]]
+                self._segment_forward(k, segment, place)
+            if not network.architecture.wants_table and stack.level == top:
+                backprop.last_states(
+                    stack.array, self._state[self._states[k]], len(rows), self._head.features, stack.column
+                )
+        return rows, self._head.forward(self._packed, self._places, skipped, dropout)
 
-    def backward(self, dout, input_gradient=False):
+    @property
+    def steps(self):
+        """Places in the sequences' table of the time steps of the minibatch, in the order of its outputs."""
+        return steps_of(self._batch_starts, self._batch_lengths)
+
+    def backward(self, dout):
         """Fill `gradient` from the loss's derivatives by the outputs of the last forward pass.
 
-        With `input_gradient`, also returns the derivatives by the standardised inputs, as an array of shape (total
-        time steps, n_features): sequence after sequence in the order that `forward` was given.
+        Returns the derivatives by the inputs, if they are wanted: an array of shape (total time steps, n_inputs),
+        sequence after sequence in the order of the outputs.
         """
-        parts = []
-        for segment in reversed(self._segments):
-            if segment.checkpoint is not None and segment is not self._segments[-1]:
-                self._state[: self._plan.carried_size] = self._work[segment.checkpoint]
-                self._segment_forward(segment)
-            dx = np.empty(
-                (int(segment.cumulative[-1]) if input_gradient else 0, self.network.n_features), self._out.dtype
+        self.gradient.fill(0)
+        dlast, dtable = self._head.backward(dout, self.gradient)
+        k = len(self._stacks)
+        for level in reversed(self._layout.levels):
+            n_rows = self._n_steps if level[0].wants_dx else 0
+            dinput = np.zeros((n_rows, level[0].n_inputs), dtype=self.network.dtype)
+            for _ in level:
+                k -= 1
+                self._stack_backward(k, dlast, dtable, dinput)
+            dlast, dtable = dlast[:0], dinput
+        if self._embeds:
+            values = self.sequences.values
+            embedding.embed_backward[TYPE_NAMES[values.dtype], TYPE_NAMES[self.network.dtype]](
+                values, self._batch_starts, self._batch_lengths, dtable, self.network.part("embedding.W", self.gradient)
             )
-            self._backward(
-                self._plan.array, self.network.parameters, self._packed, self._state,
-                self._work[segment.place], self._batch_lengths, segment.cumulative, segment.first, segment.last, dout,
-                self.gradient, dx, self._scratch, self._n_threads,
-            )  # fmt: skip
-            parts.append(dx)
-        return self._unpack(parts[::-1]) if input_gradient else None
+        return dtable
 
-    def _segment_forward(self, segment):
-        self._forward(
-            self._plan.array, self.network.parameters, self._packed, self._state,
-            self._work[segment.place], self.sequences.values, self._batch_starts, self._batch_lengths,
-            segment.cumulative, segment.first, segment.last, self.shift, self.scale, self._out, self._n_threads,
+    def _segment_forward(self, k, segment, place):
+        stack = self._stacks[k]
+        values, starts, shift, scale = self._inputs[stack.level]
+        table = self._tables[stack.level]
+        (self._forward if values is self.sequences.values else self._forward_above)(
+            stack.array, self.network.parameters, self._packed, self._dropout, self._state[self._states[k]],
+            self._work[place.where], values, starts, self._batch_lengths, segment.cumulative, segment.first,
+            segment.last, shift, scale, table, stack.column, self._places, self._n_threads,
         )  # fmt: skip
+
+    def _stack_backward(self, k, dlast, dtable, dinput):
+        stack = self._stacks[k]
+        for segment, place in zip(reversed(self._segments), reversed(self._stack_places[k]), strict=True):
+            # Of what was computed last, nothing was overwritten.
+            if place.checkpoint is not None and not (k == len(self._stacks) - 1 and segment is self._segments[-1]):
+                self._state[self._states[k]][: self._carried[k]] = self._work[place.checkpoint]
+                self._segment_forward(k, segment, place)
+            self._backward(
+                stack.array, self.network.parameters, self._packed, self._dropout, self._state[self._states[k]],
+                self._work[place.where], self._batch_lengths, segment.cumulative, segment.first, segment.last,
+                dlast, dtable, stack.column, self.gradient, dinput, self._places, self._scratch, self._n_threads,
+            )  # fmt: skip
 
     def _make_room(self, lengths):
         """Cut a minibatch with these lengths, in falling order, into segments; buffers grow where they must."""
         made_for = lengths.tobytes()
         if made_for == self._made_for:
             return
-        if len(lengths) not in self._plans:
-            self._plans[len(lengths)] = Plan(self.network, len(lengths))
-        plan = self._plans[len(lengths)]
-        segments = self._cut(plan, lengths)
-        room = self._place(plan, segments)
-        self._packed = _grown(self._packed, plan.packed_size)
-        self._state = _grown(self._state, plan.state_size)
+        offsets = offsets_of(lengths)
+        self._places = offsets[:-1]
+        self._n_steps = int(offsets[-1])
+        self._segments = self._cut(lengths)
+        self._states, self._carried, start = [], [], 0
+        for stack in self._stacks:
+            carried, size = backprop.state_sizes(stack.array, len(lengths))
+            self._states.append(slice(start, start + size))
+            self._carried.append(carried)
+            start += size
+        room = self._place(len(lengths), start)
+        self._state = _grown(self._state, start)
         self._work = _grown(self._work, room)
-        self._plan, self._segments, self._made_for = plan, segments, made_for
+        self._made_for = made_for
 
-    def _cut(self, plan, lengths):
+    def _cut(self, lengths):
         longest = int(lengths[0])
         segments = []
         for first in range(0, longest, SEGMENT_STEPS):
             last = min(first + SEGMENT_STEPS, longest)
             n = int(np.searchsorted(-lengths, -first)) if first else len(lengths)
-            cumulative = offsets_of(np.minimum(lengths[:n], last) - first)
-            size = backprop.segment_size(plan.array, int(cumulative[-1]), n)
-            segments.append(_Segment(first, last, cumulative, size))
+            segments.append(_Segment(first, last, offsets_of(np.minimum(lengths[:n], last) - first)))
         return segments
 
-    def _place(self, plan, segments):
-        """Give every segment its place, and the early ones the same if memory is short. Returns the room they take."""
-        shared = max(segment.size for segment in segments)
-        room = sum(segment.size for segment in segments)
+    def _place(self, n_sequences, state_size):
+        """Give what is kept its places, and the early segments of each stack the same one if memory is short.
+
+        Returns the room that they take.
+        """
+        self._stack_places = [
+            [
+                _Place(backprop.segment_size(stack.array, int(s.cumulative[-1]), len(s.cumulative) - 1))
+                for s in self._segments
+            ]
+            for stack in self._stacks
+        ]
+        fixed = self._fixed_size(n_sequences, state_size)
+        shared = max(place.size for places in self._stack_places for place in places)
+        room = sum(place.size for places in self._stack_places for place in places)
         least = np.inf
-        for n_shared in range(len(segments) + 1):
+        for n_shared in range(len(self._segments) + 1):
             if n_shared:
-                room += (shared if n_shared == 1 else 0) + plan.carried_size - segments[n_shared - 1].size
-            least = min(least, self._megabytes(plan, room))
+                room += shared if n_shared == 1 else 0
+                room += sum(self._carried) - sum(places[n_shared - 1].size for places in self._stack_places)
+            least = min(least, (fixed + room) * self.network.dtype.itemsize / 1e6)
             if self.max_memory is None or least <= self.max_memory:
                 break
         else:
             raise ValueError(
-                f"max_memory={self.max_memory} MB is too little to train on {plan.n_sequences} sequences of up "
-                f"to {segments[-1].last} time steps at a time: raise it to {np.ceil(least):.0f}, or lower batch_size."
+                f"max_memory={self.max_memory} MB is too little to train on {n_sequences} sequences of up to "
+                f"{self._segments[-1].last} time steps at a time: raise it to {np.ceil(least):.0f}, or lower "
+                "batch_size."
             )
         start = shared if n_shared else 0
-        for k, segment in enumerate(segments):
-            if k < n_shared:
-                segment.place = slice(0, segment.size)
-                segment.checkpoint = slice(start, start + plan.carried_size)
-                start = segment.checkpoint.stop
-            else:
-                segment.place = slice(start, start + segment.size)
-                start = segment.place.stop
-        return room
+        for places, carried in zip(self._stack_places, self._carried, strict=True):
+            for k, place in enumerate(places):
+                place.where = slice(0, place.size) if k < n_shared else slice(start, start + place.size)
+                if k < n_shared:
+                    place.checkpoint = slice(start, start + carried)
+                start += carried if k < n_shared else place.size
+        return start
 
-    def _megabytes(self, plan, size):
+    def _fixed_size(self, n_sequences, state_size):
+        """Numbers to work on beside the segments."""
         # Of larger minibatches before, the state is still there.
-        size += plan.packed_size + max(plan.state_size, self._state.size)
-        size += self._scratch.size + self.gradient.size
-        return size * self.network.dtype.itemsize / 1e6
-
-    def _unpack(self, parts):
-        """Rows packed by segment, block and time step, into the order of the sequences that `forward` was given."""
-        rank = np.empty_like(self._rows_order)
-        rank[self._rows_order] = np.arange(len(rank))
-        offsets = offsets_of(self._batch_lengths[rank])[:-1][self._rows_order]  # of each sequence, longest first
-        result = np.empty((int(self._batch_lengths.sum()), self.network.n_features), dtype=self.network.dtype)
-        for segment, packed in zip(self._segments, parts, strict=True):
-            counts = np.diff(segment.cumulative)
-            sequence = np.repeat(np.arange(len(counts)), counts)
-            step = np.arange(len(packed)) - np.repeat(segment.cumulative[:-1], counts) + segment.first
-            order = np.lexsort((sequence, step, sequence // backprop.ROWS))
-            result[(offsets[sequence] + step)[order]] = packed
-        return result
+        size = self._packed.size + max(state_size, self._state.size) + self._scratch.size + self.gradient.size
+        size += self._head.size(n_sequences, self._n_steps)
+        # The tables between the levels, and their derivatives of one level at a time and of the one above it.
+        widths = [level[0].n_inputs for level in self._layout.levels[1 - self._embeds :]]
+        return size + self._n_steps * (sum(widths) + sum(sorted(widths)[-2:]))
 
 
 def _grown(buffer, size):

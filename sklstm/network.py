@@ -1,4 +1,4 @@
-"""The stack of recurrent layers and its output layer: where parameters lie, and the ways forward and back.
+"""A recurrent network: its parameters, their first values, and predictions.
 
 A network owns no data. Its parameters are one flat buffer with named parts, weights before biases, so that the penalty,
 clipping, snapshots and the optimizers see one array.
@@ -6,68 +6,43 @@ clipping, snapshots and the optimizers see one array.
 
 import numpy as np
 
-from ._core import backprop, inference
-from ._core.kernels import LAYER, NETWORK, PANELS, registry
+from ._core import backprop, embedding, inference
+from ._core import head as core_head
+from .head import Head
+from .layout import CELLS, Layout, aligned, layer_name, parameter_shapes
+from .sequences import offsets_of
 from .threads import single_threaded_blas
-
-CELLS = registry()
 
 # The names by which fused functions of the core are picked.
 TYPE_NAMES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 
-CACHE_LINE = 64  # bytes
-LINE = CACHE_LINE // 4  # numbers, in single precision
+# Standard deviation that embeddings start with: larger ones drown what little a rare word has learnt.
+EMBEDDING_SCALE = 0.1
 
-
-def aligned(size, dtype):
-    """A flat array that begins on a cache line, uninitialised: vectors that straddle two lines take twice the time."""
-    dtype = np.dtype(dtype)
-    memory = np.empty(size * dtype.itemsize + CACHE_LINE, dtype=np.uint8)
-    start = -memory.ctypes.data % CACHE_LINE
-    return memory[start : start + size * dtype.itemsize].view(dtype)
+# Time steps that predictions keep the layers' outputs of, where they need them.
+STEPS_AT_A_TIME = 1 << 17
 
 
 class Network:
-    """Shapes and parameters of a recurrent network.
+    """Parameters of a recurrent network, and the way from sequences to outputs.
 
     Parameters
     ----------
-    n_features, n_outputs : int
-    hidden_layer_sizes : sequence of int
-        Units of each recurrent layer, from the input up.
-    cell : str
-        A name in `CELLS`.
-    dtype : {"float32", "float64"}
-        The computing type.
+    architecture : Architecture
     """
 
-    def __init__(self, n_features, hidden_layer_sizes, n_outputs, cell, dtype):
-        self.n_features, self.n_outputs = n_features, n_outputs
-        self.hidden_layer_sizes = tuple(hidden_layer_sizes)
-        self.cell = cell
-        self.dtype = np.dtype(dtype)
-        self.parts, self.n_weights, n_parameters = self._lay_out()
-        self.parameters = np.zeros(n_parameters, dtype=self.dtype)
+    def __init__(self, architecture):
+        self.architecture = architecture
+        self.dtype = np.dtype(architecture.dtype)
+        weights, others = parameter_shapes(architecture)
+        self.parts, start = {}, 0
+        for name, shape in {**weights, **others}.items():
+            self.parts[name] = slice(start, start + int(np.prod(shape))), shape
+            start = self.parts[name][0].stop
+        self.n_weights = self.parts["output.W"][0].stop
+        self.parameters = np.zeros(start, dtype=self.dtype)
+        self.layout = Layout(architecture, self.parts)
         self.fixed = False
-
-    def _lay_out(self):
-        """Slices and shapes of the named parts in the flat buffer, the number of weights, and of all parameters."""
-        n_gates, n_vectors = CELLS[self.cell]["n_gates"], len(CELLS[self.cell]["initial"])
-        weights, vectors = {}, {}
-        n_inputs = self.n_features
-        for k, n_units in enumerate(self.hidden_layer_sizes):
-            # One matrix for the core, which multiplies [h_{t-1} | x_t] by it.
-            weights[f"layer_{k}.W_h"] = (n_units, n_gates * n_units)
-            weights[f"layer_{k}.W_x"] = (n_inputs, n_gates * n_units)
-            vectors[f"layer_{k}.v"] = (n_vectors * n_units,)
-            n_inputs = n_units
-        weights["output.W"] = (n_inputs, self.n_outputs)
-        vectors["output.b"] = (self.n_outputs,)
-        parts, start = {}, 0
-        for name, shape in {**weights, **vectors}.items():
-            parts[name] = slice(start, start + int(np.prod(shape))), shape
-            start = parts[name][0].stop
-        return parts, parts["output.W"][0].stop, start
 
     def part(self, name, buffer=None):
         """A named part of the parameters, or of a buffer laid out like them, as a view of its shape."""
@@ -76,37 +51,69 @@ class Network:
 
     def initialize(self, rng):
         """Glorot-uniform input and output weights, an orthogonal recurrent matrix a gate, the cell's own biases."""
-        n_gates, initial = CELLS[self.cell]["n_gates"], CELLS[self.cell]["initial"]
-        for k, n_units in enumerate(self.hidden_layer_sizes):
-            W_x, W_h = self.part(f"layer_{k}.W_x"), self.part(f"layer_{k}.W_h")
-            W_x[:] = _glorot(W_x.shape[0], n_units, W_x.shape, rng)
-            for gate in range(n_gates):
-                W_h[:, gate * n_units : (gate + 1) * n_units] = _orthogonal(n_units, rng)
-            self.part(f"layer_{k}.v")[:] = np.repeat(initial, n_units)
-        W = self.part("output.W")
-        W[:] = _glorot(*W.shape, W.shape, rng)
-        self.part("output.b")[:] = 0
+        architecture, cell = self.architecture, CELLS[self.architecture.cell]
+        if architecture.embedding_dim:
+            # Nothing is known of an unknown token: it begins, and stays, at the mean.
+            self.part("embedding.W")[:-1] = EMBEDDING_SCALE * rng.standard_normal(
+                (architecture.n_tokens, architecture.embedding_dim)
+            )
+        for level, n_units in enumerate(architecture.hidden_layer_sizes):
+            for reverse in range(architecture.n_directions):
+                name = layer_name(level, reverse)
+                W_x, W_h = self.part(f"{name}.W_x"), self.part(f"{name}.W_h")
+                W_x[:] = _glorot(W_x.shape[0], n_units, W_x.shape, rng)
+                for gate in range(cell["n_gates"]):
+                    W_h[:, gate * n_units : (gate + 1) * n_units] = _orthogonal(n_units, rng)
+                self.part(f"{name}.v")[:] = np.repeat(cell["initial"], n_units)
+        names = ["output.W"]
+        if architecture.pooling == "attention":
+            names += ["attention.W", "attention.v"]
+        for name in names:
+            W = self.part(name)
+            W[:] = _glorot(len(W), W[0].size, W.shape, rng)
 
     def predict(self, sequences, shift, scale, n_threads):
-        """Outputs (n_sequences, n_outputs) of sequences, in their order."""
+        """Outputs of sequences, in their order: (n_sequences, n_outputs), or (total time steps, n_outputs)."""
+        return self._run(sequences, shift, scale, n_threads, lambda head, out: out, self.architecture.n_outputs)
+
+    def attention_weights(self, sequences, shift, scale, n_threads):
+        """The weight of every time step of the sequences, (total time steps, 1)."""
+        return self._run(sequences, shift, scale, n_threads, lambda head, out: head.weights[:, np.newaxis], 1, True)
+
+    def _run(self, sequences, shift, scale, n_threads, result_of, n_columns, by_step=False):
+        """What `result_of` a head makes of some sequences at a time, for all of them."""
         lengths, starts = sequences.lengths, sequences.offsets[:-1]
+        by_step = by_step or self.architecture.return_sequences
         order = None
         if (lengths[1:] > lengths[:-1]).any():
             order, lengths, starts = longest_first(starts, lengths)
         n_threads = min(n_threads, -(-len(lengths) // backprop.ROWS))
-        prepared = self._for_prediction or self._prepare_prediction(n_threads)
+        packed, states, scratch = self._for_prediction or self._prepare_prediction()
         if self._fixed:
-            self._for_prediction = prepared
-        plan, packed, scratch_size = prepared
-        scratch = aligned(n_threads * scratch_size, self.dtype).reshape(n_threads, scratch_size)
-        out = np.empty((len(lengths), self.n_outputs), dtype=self.dtype)
-        inference.predict[TYPE_NAMES[self.dtype], TYPE_NAMES[sequences.dtype]](
-            plan.array, self.parameters, packed, scratch, sequences.values, starts, lengths, shift, scale, out,
-            n_threads,
-        )  # fmt: skip
-        if order is not None:
-            out[order] = out.copy()
-        return out
+            self._for_prediction = packed, states, scratch
+        engine = _Engine(self, packed, states, scratch, sequences.values, shift, scale, n_threads)
+        result = np.empty((len(sequences.values) if by_step else len(lengths), n_columns), dtype=self.dtype)
+        for first, last in self._parts(lengths):
+            some = result_of(engine.head, engine.run(starts[first:last], lengths[first:last]))
+            if by_step:
+                result[steps_of(starts[first:last], lengths[first:last])] = some
+            else:
+                result[first:last] = some
+        if order is not None and not by_step:
+            result[order] = result.copy()
+        return result
+
+    def _parts(self, lengths):
+        """Sequences to be taken at a time: all of them, if nothing is kept of their time steps."""
+        if not self.layout.keeps_steps:
+            yield 0, len(lengths)
+            return
+        first, total = 0, np.cumsum(lengths)
+        while first < len(lengths):
+            before = total[first - 1] if first else 0
+            last = max(int(np.searchsorted(total, before + STEPS_AT_A_TIME, side="right")), first + 1)
+            yield first, last
+            first = last
 
     @property
     def fixed(self):
@@ -117,84 +124,95 @@ class Network:
     def fixed(self, value):
         self._fixed, self._for_prediction = value, None
 
-    def _prepare_prediction(self, n_threads):
-        plan = Plan(self, 0)  # predictions keep no state
-        packed = self.pack(plan, way_back=False, n_threads=n_threads)
-        return plan, packed, inference.scratch_size(plan.array)
+    def _prepare_prediction(self):
+        packed = self.pack(self.layout, way_back=False, n_threads=1)
+        stacks = [stack.array for level in self.layout.levels for stack in level]
+        return packed, [inference.state_size(array) for array in stacks], max(map(inference.scratch_size, stacks))
 
     def __getstate__(self):
-        # Weights are packed for the instruction set of the machine that loads them.
-        return {**vars(self), "_for_prediction": None}
+        # Weights are packed for the instruction set of the machine that loads them, which the layout also knows.
+        return {**vars(self), "_for_prediction": None, "layout": None}
 
-    def pack(self, plan, way_back, n_threads, packed=None):
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self.layout = Layout(self.architecture, self.parts)
+
+    def pack(self, layout, way_back, n_threads, packed=None):
         """The weights in the order in which the core's products read them; `way_back` adds their transposes."""
         if packed is None:
-            packed = aligned(plan.packed_size, self.dtype)
-        backprop.pack_weights[TYPE_NAMES[self.dtype]](plan.array, self.parameters, packed, way_back, n_threads)
+            packed = aligned(layout.packed_size, self.dtype)
+        for level in layout.levels:
+            for stack in level:
+                backprop.pack_weights(stack.array, self.parameters, packed, way_back, n_threads)
+        core_head.pack_weights(layout.head, self.parameters, packed, way_back)
         return packed
 
 
-class Plan:
-    """Where the compiled core finds what it works on, for a network and a number of sequences.
+class _Engine:
+    """Predictions of parts of the same sequences."""
 
-    Attributes
-    ----------
-    array : ndarray of int64
-        Sizes, and places in the flat buffers (parameters, packed weights, state), as the core's structures have them.
-    packed_size, state_size : int
-        Numbers in the last two.
-    carried_size : int
-        Those at the beginning of the state that go from one segment of time to the next.
-    """
+    def __init__(self, network, packed, states, scratch_size, values, shift, scale, n_threads):
+        self._network, self._packed, self._states = network, packed, states
+        self._values, self._shift, self._scale = values, shift, scale
+        self._n_threads = n_threads
+        self._scratch = aligned(n_threads * scratch_size, network.dtype).reshape(n_threads, scratch_size)
+        self.head = Head(network, n_threads)
 
-    def __init__(self, network, n_sequences):
-        n_gates, n_vectors = CELLS[network.cell]["n_gates"], len(CELLS[network.cell]["initial"])
-        panel = PANELS[network.dtype.name]
-        n_layers, n_words = len(network.hidden_layer_sizes), NETWORK.itemsize // 8
-        self.array = np.zeros(n_words + n_layers * LAYER.itemsize // 8, dtype=np.int64)
-        net, layers = self.array[:n_words].view(NETWORK), self.array[n_words:].view(LAYER)
-        packed, state = _Allotment(), _Allotment()
-
-        def packed_matrix(n_rows, n_columns):
-            return packed.allot(n_rows * -(-n_columns // panel) * panel)
-
-        n_inputs, n_vector_parameters = network.n_features, 0
-        for k, (layer, H) in enumerate(zip(layers, network.hidden_layer_sizes, strict=True)):
-            F, G, V = n_inputs, n_gates * H, n_vectors * H
-            layer["F"], layer["H"], layer["K"], layer["G"], layer["V"] = F, H, F + H, G, V
-            layer["W"], layer["v"] = network.parts[f"layer_{k}.W_h"][0].start, network.parts[f"layer_{k}.v"][0].start
-            layer["packed"] = packed_matrix(F + H, G)
-            layer["packed_h"], layer["packed_x"] = packed_matrix(G, H), packed_matrix(G, F)
-            layer["h"], layer["c"] = state.allot(n_sequences * H), state.allot(n_sequences * H)
-            layer["dv"] = n_vector_parameters
-            n_inputs, n_vector_parameters = H, n_vector_parameters + V
-        self.carried_size = state.size
-        for layer, H in zip(layers, network.hidden_layer_sizes, strict=True):
-            layer["dh"], layer["dc"] = state.allot(n_sequences * H), state.allot(n_sequences * H)
-        net["cell"], net["n_layers"], net["O"] = CELLS[network.cell]["index"], n_layers, network.n_outputs
-        net["W_out"], net["b_out"] = network.parts["output.W"][0].start, network.parts["output.b"][0].start
-        net["packed_out"] = packed_matrix(n_inputs, network.n_outputs)
-        net["packed_out_t"] = packed_matrix(network.n_outputs, n_inputs)
-        net["V"] = n_vector_parameters
-        net["dv"] = state.allot(-(-n_sequences // backprop.ROWS) * n_vector_parameters)
-        self.n_sequences, self.packed_size, self.state_size = n_sequences, packed.size, state.size
+    def run(self, starts, lengths):
+        """Outputs of the sequences with these starts and lengths, in falling order."""
+        network = self._network
+        architecture, dtype = network.architecture, network.dtype
+        places = offsets_of(lengths)[:-1]
+        n_steps = int(lengths.sum()) if network.layout.keeps_steps else 0
+        values, shift, scale = self._values, self._shift, self._scale
+        self.head.begin(lengths, n_steps)
+        inputs = values, starts, shift, scale
+        if architecture.embedding_dim:
+            inputs = embedded(network, values, starts, lengths, n_steps), places, *unscaled(architecture.embedding_dim)
+        states = iter(self._states)
+        top = network.layout.levels[-1]
+        for level in network.layout.levels:
+            table = self.head.table
+            if level is not top:
+                table = np.empty((n_steps, sum(stack.n_outputs for stack in level)), dtype=dtype)
+            for stack in level:
+                size, h = next(states)
+                state = np.zeros((len(lengths), size), dtype=dtype)
+                inference.run[TYPE_NAMES[dtype], TYPE_NAMES[inputs[0].dtype]](
+                    stack.array, network.parameters, self._packed, self._scratch, inputs[0], inputs[1], lengths,
+                    inputs[2], inputs[3], state, True, table, stack.column, places, self._n_threads,
+                )  # fmt: skip
+                if level is top and not architecture.wants_table:
+                    width = architecture.hidden_layer_sizes[-1]
+                    self.head.features[:, stack.column : stack.column + width] = state[:, h : h + width]
+            inputs = table, places, *unscaled(table.shape[1])
+        return self.head.forward(self._packed, places, (values, starts, shift, scale))
 
 
-class _Allotment:
-    """Places in a flat buffer. Each begins on a cache line, so that no two threads write to the same."""
+def embedded(network, values, starts, lengths, n_steps):
+    """The embeddings of sequences' tokens, (n_steps, embedding_dim)."""
+    table = np.empty((n_steps, network.architecture.embedding_dim), dtype=network.dtype)
+    embedding.embed[TYPE_NAMES[values.dtype], TYPE_NAMES[network.dtype]](
+        values, starts, lengths, network.part("embedding.W"), table
+    )
+    return table
 
-    def __init__(self):
-        self.size = 0
 
-    def allot(self, count):
-        start, self.size = self.size, self.size + -(-count // LINE) * LINE
-        return start
+def unscaled(width):
+    """Shift and scale of inputs that are taken as they are."""
+    return np.zeros(width), np.ones(width)
 
 
 def longest_first(starts, lengths):
     """Stable order by falling length, and the lengths and starts in it."""
     order = np.argsort(-lengths, kind="stable")
     return order, lengths[order], starts[order]
+
+
+def steps_of(starts, lengths):
+    """Places of the time steps of sequences, one after the other, in the table that they begin at `starts` of."""
+    offsets = offsets_of(lengths)
+    return np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
 
 
 def _glorot(n_in, n_out, shape, rng):

@@ -7,6 +7,7 @@ A new cell adds its step to `CELLS`.
 import numpy as np
 
 from sklstm import Sequences
+from sklstm.layout import Architecture
 from sklstm.network import Network
 
 
@@ -14,34 +15,91 @@ def logistic(z):
     return 1 / (1 + np.exp(-z))
 
 
-def lstm_step(x, h, c, W_x, W_h, v):
-    H = len(h)
-    z = x @ W_x + h @ W_h + v
-    i, f, g, o = logistic(z[:H]), logistic(z[H : 2 * H]), np.tanh(z[2 * H : 3 * H]), logistic(z[3 * H :])
-    c = f * c + i * g
-    return o * np.tanh(c), c
+ACTIVATIONS = {"tanh": np.tanh, "relu": lambda z: np.maximum(z, 0), "logistic": logistic, "identity": lambda z: z}
+RECURRENT_ACTIVATIONS = {"logistic": logistic, "hard_sigmoid": lambda z: np.clip(z / 6 + 0.5, 0, 1)}
 
 
-CELLS = {"lstm": lstm_step}
+def lstm_step(x, h, c, W_x, W_h, v, a, s):
+    z_i, z_f, z_g, z_o = np.split(x @ W_x + h @ W_h + v, 4)
+    c = s(z_f) * c + s(z_i) * a(z_g)
+    return s(z_o) * a(c), c
+
+
+def peephole_step(x, h, c, W_x, W_h, v, a, s):
+    b, (p_i, p_f, p_o) = v[: 4 * len(h)], np.split(v[4 * len(h) :], 3)
+    z_i, z_f, z_g, z_o = np.split(x @ W_x + h @ W_h + b, 4)
+    new_c = s(z_f + p_f * c) * c + s(z_i + p_i * c) * a(z_g)
+    return s(z_o + p_o * new_c) * a(new_c), new_c
+
+
+def gru_step(x, h, c, W_x, W_h, v, a, s):
+    x_m, x_r, x_u = np.split(x @ W_x, 3)
+    h_r, h_u, h_q = np.split(h @ W_h, 3)
+    b_m, b_r, b_u, b_q = np.split(v, 4)
+    r, u = s(x_r + h_r + b_r), s(x_u + h_u + b_u)
+    return (1 - u) * a(x_m + b_m + r * (h_q + b_q)) + u * h, c
+
+
+def rnn_step(x, h, c, W_x, W_h, v, a, s):
+    return a(x @ W_x + h @ W_h + v), c
+
+
+CELLS = {"lstm": lstm_step, "peephole": peephole_step, "gru": gru_step, "rnn": rnn_step}
 
 
 def outputs(network, sequences, shift, scale):
-    """Outputs (n_sequences, n_outputs) of the network in the order of the sequences."""
-    return np.array([_outputs_of_one(network, (np.float64(x) - shift) * scale) for x in sequences])
+    """Outputs of the network in the order of the sequences, (n_sequences, n_outputs) or (total steps, n_outputs)."""
+    found = [_outputs_of_one(network, np.float64(x), shift, scale) for x in sequences]
+    return np.concatenate(found) if network.architecture.return_sequences else np.array(found)
 
 
-def _outputs_of_one(network, inputs):
-    step = CELLS[network.cell]
-    inputs = np.clip(inputs, -1e9, 1e9)
-    for k, H in enumerate(network.hidden_layer_sizes):
-        W_x, W_h, v = (network.part(f"layer_{k}.{name}").astype(np.float64) for name in ["W_x", "W_h", "v"])
-        h, c = np.zeros(H), np.zeros(H)
-        above = []
-        for x in inputs:
-            h, c = step(x, h, c, W_x, W_h, v)
-            above.append(h)
-        inputs = above
-    return h @ network.part("output.W").astype(np.float64) + network.part("output.b")
+def part(network, name):
+    return network.part(name).astype(np.float64)
+
+
+def _outputs_of_one(network, x, shift, scale):
+    architecture = network.architecture
+    inputs = np.clip((x - shift) * scale, -1e9, 1e9)
+    skipping = inputs if architecture.skip_connection else inputs[:, :0]
+    if architecture.embedding_dim:
+        tokens = np.where((x >= 0) & (x < architecture.n_tokens), x, architecture.n_tokens).astype(int).ravel()
+        inputs = part(network, "embedding.W")[tokens]
+    for level in range(len(architecture.hidden_layer_sizes)):
+        forward = _layer(network, f"layer_{level}", inputs)
+        last = forward[-1]
+        if architecture.bidirectional:
+            back = _layer(network, f"layer_{level}.reverse", inputs[::-1])
+            forward, last = np.hstack([forward, back[::-1]]), np.hstack([last, back[-1]])
+        inputs = forward
+    if architecture.return_sequences:
+        seen = np.hstack([inputs, skipping])
+    else:
+        seen = np.hstack([_pooled(network, inputs, last), skipping[-1]])
+    return seen @ part(network, "output.W") + part(network, "output.b")
+
+
+def _layer(network, name, inputs):
+    architecture = network.architecture
+    W_x, W_h, v = (part(network, f"{name}.{which}") for which in ["W_x", "W_h", "v"])
+    h, c = np.zeros(len(W_h)), np.zeros(len(W_h))
+    a, s = ACTIVATIONS[architecture.activation], RECURRENT_ACTIVATIONS[architecture.recurrent_activation]
+    found = []
+    for x in inputs:
+        h, c = CELLS[architecture.cell](x, h, c, W_x, W_h, v, a, s)
+        found.append(h)
+    return np.array(found)
+
+
+def _pooled(network, h, last):
+    pooling = network.architecture.pooling
+    if pooling == "attention":
+        return attention(network, h) @ h
+    return {"last": last, "mean": h.mean(axis=0), "max": h.max(axis=0)}[pooling]
+
+
+def attention(network, h):
+    scores = np.tanh(h @ part(network, "attention.W") + part(network, "attention.b")) @ part(network, "attention.v")
+    return np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
 
 
 def squared_error(out, target, weight):
@@ -68,9 +126,9 @@ LOSSES = {
 # Material for the tests.
 
 
-def random_network(n_features, sizes, n_outputs, dtype="float64", cell="lstm", seed=0):
+def random_network(n_features, sizes, n_outputs, dtype="float64", cell="lstm", seed=0, **architecture):
     """A network with no parameter at zero, so that none can be swapped or left out unnoticed."""
-    network = Network(n_features, sizes, n_outputs, cell, dtype)
+    network = Network(Architecture(n_features, tuple(sizes), n_outputs, cell, dtype, **architecture))
     rng = np.random.RandomState(seed)
     network.initialize(rng)
     network.parameters[network.n_weights :] += rng.uniform(-0.5, 0.5, len(network.parameters) - network.n_weights)

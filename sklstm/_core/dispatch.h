@@ -10,9 +10,12 @@ be tested.) */
 
 #include "kernels.h"
 
-#define CELL_ROW(name, n_gates, ...) \
-    {#name, n_gates, sizeof((double[])__VA_ARGS__) / sizeof(double), (const double[])__VA_ARGS__},
+#define CELL_ROW(name, n_gates, n_columns, h_column, n_memories, ...)                                      \
+    {#name, n_gates, n_columns, h_column, n_memories, sizeof((double[])__VA_ARGS__) / sizeof(double), \
+     (const double[])__VA_ARGS__},
 static const cell_t CELL_TABLE[] = {CELLS(CELL_ROW)};
+static const char *const ACTIVATION_NAMES[] = ACTIVATIONS;
+static const char *const RECURRENT_ACTIVATION_NAMES[] = RECURRENT_ACTIVATIONS;
 
 
 #define JOIN_(a, b, c) a##_##b##_##c

@@ -1,23 +1,36 @@
 /* What the core calls, by type: the kernels, which do all arithmetic, and the registry of cells.
 
-A cell is one file in cells/ with a forward and a backward function over one time step, included by precision.h, and one
-row of CELLS: from there the time loop, the parameter layout, the estimators' validation and the tests know it. */
+A cell is one file in cells/, with its sizes and what it does to some of its units, forward and back: from there the time
+loop, the parameter layout, the estimators' validation and the tests know it. */
 #ifndef SKLSTM_KERNELS_H
 #define SKLSTM_KERNELS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
-/* name, gates (columns of the weights in units of H), initial values of the parameter vectors of length H: biases
-   first. A forget gate starts open (Jozefowicz et al. 2015). */
-#define CELLS(CELL) \
-    CELL(lstm, 4, {0, 1, 0, 0})
+/* Written by setup.py: includes every file in cells/, and lists their rows,
+
+       CELL(name, n_gates, n_columns, h_column, n_memories, {initial values})
+
+   the columns of the weights, those of z, the first column of z that h_{t-1} W_h goes to, and the memory, all in units of
+   H; and what the parameter vectors of length H start from, biases first. */
+#include "all_cells.h"
 
 typedef struct {
     const char *name;
     int n_gates;
+    int n_columns;
+    int h_column;
+    int n_memories;
     int n_vectors;
     const double *initial;
 } cell_t;
+
+/* What a cell's activation and, times N_ACTIVATIONS, its recurrent activation may be: the numbers that vmath.h takes. */
+#define ACTIVATIONS {"tanh", "relu", "logistic", "identity"}
+#define RECURRENT_ACTIVATIONS {"logistic", "hard_sigmoid"}
+#define N_ACTIVATIONS 4
+#define N_RECURRENT_ACTIVATIONS 2
 
 #define COUNT_CELL(name, ...) 1 +
 #define N_CELLS (CELLS(COUNT_CELL) 0)
@@ -42,9 +55,10 @@ typedef struct {
         void (*adam)(ptrdiff_t, REAL *, const REAL *, REAL *, REAL *, double, double, double, double, double);        \
         void (*sgd)(ptrdiff_t, REAL *, const REAL *, REAL *, double, double, int);                                    \
         void (*forward[N_CELLS])(ptrdiff_t, ptrdiff_t, const REAL *, const REAL *, REAL *, REAL *, REAL *,            \
-                                 ptrdiff_t);                                                                          \
+                                 ptrdiff_t, int);                                                                     \
         void (*backward[N_CELLS])(ptrdiff_t, ptrdiff_t, const REAL *, const REAL *, REAL *, const REAL *, REAL *,     \
-                                  REAL *, REAL *);                                                                    \
+                                  REAL *, REAL *, int);                                                               \
+        void (*drop)(ptrdiff_t, REAL *, uint32_t, double);                                                            \
     } kernels_##REAL;
 KERNELS_OF(float)
 KERNELS_OF(double)

@@ -1,5 +1,6 @@
 """The kernels of the chosen instruction set, callable in either precision."""
 from cython cimport floating
+from libc.stdint cimport uint32_t
 
 
 cdef extern from "kernels.h":
@@ -20,9 +21,10 @@ cdef extern from "kernels.h":
         void sgd(Py_ssize_t n, float* params, const float* gradient, float* velocity, double rate, double momentum,
                  int nesterov) noexcept nogil
         void (*forward[1])(Py_ssize_t n, Py_ssize_t H, const float* v, const float* c_prev, float* z, float* c,
-                           float* h, Py_ssize_t h_row) noexcept nogil
+                           float* h, Py_ssize_t h_row, int activations) noexcept nogil
         void (*backward[1])(Py_ssize_t n, Py_ssize_t H, const float* v, const float* c_prev, float* z,
-                            const float* c, float* dh, float* dc, float* dv) noexcept nogil
+                            const float* c, float* dh, float* dc, float* dv, int activations) noexcept nogil
+        void drop(Py_ssize_t n, float* x, uint32_t key, double probability) noexcept nogil
 
     ctypedef struct kernels_double:
         Py_ssize_t panel
@@ -41,9 +43,10 @@ cdef extern from "kernels.h":
         void sgd(Py_ssize_t n, double* params, const double* gradient, double* velocity, double rate,
                  double momentum, int nesterov) noexcept nogil
         void (*forward[1])(Py_ssize_t n, Py_ssize_t H, const double* v, const double* c_prev, double* z, double* c,
-                           double* h, Py_ssize_t h_row) noexcept nogil
+                           double* h, Py_ssize_t h_row, int activations) noexcept nogil
         void (*backward[1])(Py_ssize_t n, Py_ssize_t H, const double* v, const double* c_prev, double* z,
-                            const double* c, double* dh, double* dc, double* dv) noexcept nogil
+                            const double* c, double* dh, double* dc, double* dv, int activations) noexcept nogil
+        void drop(Py_ssize_t n, double* x, uint32_t key, double probability) noexcept nogil
 
     const int SUM_ROWS, N_CELLS
 
@@ -85,19 +88,33 @@ cdef inline void add_outer(Py_ssize_t M, Py_ssize_t N, Py_ssize_t K, const float
         DOUBLE.add_outer(M, N, K, a, a_row, b, b_row, c, c_row, panels)
 
 
+cdef inline void drop(Py_ssize_t n, floating* x, uint32_t key, double probability) noexcept nogil:
+    if floating is float:
+        FLOAT.drop(n, x, key, probability)
+    else:
+        DOUBLE.drop(n, x, key, probability)
+
+
+cdef inline void vector_tanh(Py_ssize_t n, const floating* x, floating* y) noexcept nogil:
+    if floating is float:
+        FLOAT.tanh(n, x, y)
+    else:
+        DOUBLE.tanh(n, x, y)
+
+
 cdef inline void cell_forward(Py_ssize_t cell, Py_ssize_t n, Py_ssize_t H, const floating* v,
                               const floating* c_prev, floating* z, floating* c, floating* h,
-                              Py_ssize_t h_row) noexcept nogil:
+                              Py_ssize_t h_row, int activations) noexcept nogil:
     if floating is float:
-        FLOAT.forward[cell](n, H, v, c_prev, z, c, h, h_row)
+        FLOAT.forward[cell](n, H, v, c_prev, z, c, h, h_row, activations)
     else:
-        DOUBLE.forward[cell](n, H, v, c_prev, z, c, h, h_row)
+        DOUBLE.forward[cell](n, H, v, c_prev, z, c, h, h_row, activations)
 
 
 cdef inline void cell_backward(Py_ssize_t cell, Py_ssize_t n, Py_ssize_t H, const floating* v,
                                const floating* c_prev, floating* z, const floating* c, floating* dh, floating* dc,
-                               floating* dv) noexcept nogil:
+                               floating* dv, int activations) noexcept nogil:
     if floating is float:
-        FLOAT.backward[cell](n, H, v, c_prev, z, c, dh, dc, dv)
+        FLOAT.backward[cell](n, H, v, c_prev, z, c, dh, dc, dv, activations)
     else:
-        DOUBLE.backward[cell](n, H, v, c_prev, z, c, dh, dc, dv)
+        DOUBLE.backward[cell](n, H, v, c_prev, z, c, dh, dc, dv, activations)

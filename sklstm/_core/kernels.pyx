@@ -8,7 +8,7 @@ import numpy as np
 
 from cython cimport floating
 
-from .types cimport layer_t, network_t
+from .types cimport head_t, layer_t, stack_t
 
 
 cdef extern from "dispatch.h":
@@ -20,11 +20,17 @@ cdef extern from "dispatch.h":
     ctypedef struct cell_t:
         const char* name
         int n_gates
+        int n_columns
+        int h_column
+        int n_memories
         int n_vectors
         const double* initial
 
     const level_t LEVELS[1]
     const cell_t CELL_TABLE[1]
+    const char* const ACTIVATION_NAMES[1]
+    const char* const RECURRENT_ACTIVATION_NAMES[1]
+    const int N_ACTIVATIONS, N_RECURRENT_ACTIVATIONS
     int n_levels()
 
 
@@ -45,9 +51,14 @@ INSTRUCTION_SET = _choose(os.environ.get("SKLSTM_INSTRUCTION_SET"))
 PANELS = {"float32": FLOAT.panel, "float64": DOUBLE.panel}
 
 cdef layer_t _layer
-cdef network_t _network
+cdef stack_t _stack
+cdef head_t _head
 LAYER = np.asarray(<layer_t[:1]> &_layer).dtype
-NETWORK = np.asarray(<network_t[:1]> &_network).dtype
+STACK = np.asarray(<stack_t[:1]> &_stack).dtype
+HEAD = np.asarray(<head_t[:1]> &_head).dtype
+
+ACTIVATIONS = [ACTIVATION_NAMES[k].decode() for k in range(N_ACTIVATIONS)]
+RECURRENT_ACTIVATIONS = [RECURRENT_ACTIVATION_NAMES[k].decode() for k in range(N_RECURRENT_ACTIVATIONS)]
 
 
 def registry():
@@ -56,6 +67,9 @@ def registry():
         CELL_TABLE[k].name.decode(): {
             "index": k,
             "n_gates": CELL_TABLE[k].n_gates,
+            "n_columns": CELL_TABLE[k].n_columns,
+            "h_column": CELL_TABLE[k].h_column,
+            "n_memories": CELL_TABLE[k].n_memories,
             "initial": [CELL_TABLE[k].initial[j] for j in range(CELL_TABLE[k].n_vectors)],
         }
         for k in range(N_CELLS)
@@ -102,16 +116,17 @@ def add_outer_products(const floating[:, ::1] a, const floating[:, ::1] b, float
 
 
 def forward_cell(int cell, const floating[::1] v, const floating[:, ::1] c_prev, floating[:, ::1] z,
-                 floating[:, ::1] c, floating[:, ::1] h, int repeats=1):
+                 floating[:, ::1] c, floating[:, ::1] h, int activations=0, int repeats=1):
     """One time step of a cell, as its file says."""
     for _ in range(repeats):
-        cell_forward(cell, c.shape[0], c.shape[1], &v[0], &c_prev[0, 0], &z[0, 0], &c[0, 0], &h[0, 0], h.shape[1])
+        cell_forward(cell, h.shape[0], h.shape[1], &v[0], &c_prev[0, 0], &z[0, 0], &c[0, 0], &h[0, 0], h.shape[1],
+                     activations)
 
 
 def backward_cell(int cell, const floating[::1] v, const floating[:, ::1] c_prev, floating[:, ::1] z,
                   const floating[:, ::1] c, floating[:, ::1] dh, floating[:, ::1] dc, floating[::1] dv,
-                  int repeats=1):
+                  int activations=0, int repeats=1):
     """Its way back."""
     for _ in range(repeats):
-        cell_backward(cell, c.shape[0], c.shape[1], &v[0], &c_prev[0, 0], &z[0, 0], &c[0, 0], &dh[0, 0], &dc[0, 0],
-                      &dv[0])
+        cell_backward(cell, dh.shape[0], dh.shape[1], &v[0], &c_prev[0, 0], &z[0, 0], &c[0, 0], &dh[0, 0], &dc[0, 0],
+                      &dv[0], activations)

@@ -12,13 +12,14 @@ cdef enum:
     FARTHEST = 1000000000
 
 
-# One time step of n sequences: x[r] = (values[starts[r] + t] - shift) * scale, computed in double. Shift and scale
-# are applied here, where every number is touched anyway, and not folded into the weights: a mean that is large
+# One step of n sequences: x[r] = (values[starts[r] + t] - shift) * scale, computed in double; with `reverse`, step t
+# is counted from a sequence's end. Shift and scale are applied here, where every number is touched anyway, and not folded into the weights: a mean that is large
 # beside the standard deviation would cost the single-precision product its digits.
 cdef inline void pack_step(
     const value_t* values,             # (total steps, F)
     const int64_t* starts,             # (n,)
-    Py_ssize_t n, Py_ssize_t t, Py_ssize_t F,
+    const int64_t* lengths,            # (n,)
+    Py_ssize_t n, Py_ssize_t t, bint reverse, Py_ssize_t F,
     const double* shift,               # (F,)
     const double* scale,               # (F,)
     floating* x,                       # (n, F)  out, its rows x_row apart
@@ -28,7 +29,7 @@ cdef inline void pack_step(
     cdef double standardised
     cdef Py_ssize_t r, k
     for r in range(n):
-        value = values + (starts[r] + t) * F
+        value = values + (starts[r] + (lengths[r] - 1 - t if reverse else t)) * F
         for k in range(F):
             standardised = (value[k] - shift[k]) * scale[k]
             standardised = -FARTHEST if standardised < -FARTHEST else standardised
@@ -36,11 +37,12 @@ cdef inline void pack_step(
             x[r * x_row + k] = <floating> standardised
 
 
-# Time steps `first` to `last` of a block of sequences, longest first.
+# Steps `first` to `last` of a block of sequences, longest first.
 cdef inline void pack_steps(
     const value_t* values, const int64_t* starts,
     const int64_t* lengths,            # (n,), descending
-    Py_ssize_t n, Py_ssize_t first, Py_ssize_t last, Py_ssize_t F, const double* shift, const double* scale,
+    Py_ssize_t n, Py_ssize_t first, Py_ssize_t last, bint reverse, Py_ssize_t F,
+    const double* shift, const double* scale,
     floating* x,                       # (steps in all, F)  out, its rows x_row apart
     Py_ssize_t x_row,
 ) noexcept nogil:
@@ -48,5 +50,5 @@ cdef inline void pack_steps(
     for t in range(first, min(last, lengths[0])):
         while lengths[n - 1] <= t:
             n -= 1
-        pack_step(values, starts, n, t, F, shift, scale, x, x_row)
+        pack_step(values, starts, lengths, n, t, reverse, F, shift, scale, x, x_row)
         x += n * x_row

@@ -1,4 +1,20 @@
-/* Steps of the optimizers over flat buffers. */
+/* Steps of the optimizers over flat buffers, and dropout. */
+
+/* Dropout (Hinton et al. 2012): each of n numbers is set to zero with the given probability, and the others are divided
+   by that of staying. Which ones depends on the key alone: a hash of it and the place (the finaliser of MurmurHash3). */
+static void NAME(drop)(ptrdiff_t n, REAL *restrict x, uint32_t key, double probability)
+{
+    const uint32_t limit = (uint32_t)(probability * 4294967295.0);
+    const REAL factor = (REAL)(1 / (1 - probability));
+    SIMD_LOOP
+    for (ptrdiff_t k = 0; k < n; k++) {
+        uint32_t u = key + (uint32_t)k * 0x9e3779b9u;
+        u = (u ^ (u >> 16)) * 0x85ebca6bu;
+        u = (u ^ (u >> 13)) * 0xc2b2ae35u;
+        u ^= u >> 16;
+        x[k] = u < limit ? 0 : x[k] * factor;
+    }
+}
 
 static double NAME(sum_of_squares)(ptrdiff_t n, const REAL *restrict x)
 {

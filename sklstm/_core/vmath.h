@@ -36,15 +36,15 @@ INLINE void NAME(put)(REAL *p, VECTOR x, ptrdiff_t n)
         memcpy(p, &x, n * sizeof(REAL));
 }
 
-/* x between -limit and limit */
-INLINE VECTOR NAME(clamp)(VECTOR x, REAL limit)
+/* x between least and most */
+INLINE VECTOR NAME(clamp)(VECTOR x, REAL least, REAL most)
 {
-    const VECTOR most = (VECTOR){0} + limit;
+    const VECTOR low = (VECTOR){0} + least, high = (VECTOR){0} + most;
 #if defined(__x86_64__)
-    return (VECTOR)MAX_OF(-most, (VECTOR)MIN_OF(most, x));
+    return (VECTOR)MAX_OF(low, (VECTOR)MIN_OF(high, x));
 #else
-    BITS above = (BITS)(x > most), below = (BITS)(x < -most);
-    return (VECTOR)((above & (BITS)most) | (below & (BITS)-most) | (~(above | below) & (BITS)x));
+    BITS above = (BITS)(x > high), below = (BITS)(x < low);
+    return (VECTOR)((above & (BITS)high) | (below & (BITS)low) | (~(above | below) & (BITS)x));
 #endif
 }
 
@@ -61,15 +61,54 @@ INLINE VECTOR NAME(expm1_parts)(VECTOR x, VECTOR *scale)
 
 INLINE VECTOR NAME(logistic)(VECTOR x)
 {
-    VECTOR scale, p = NAME(expm1_parts)(-NAME(clamp)(x, EXP_LIMIT), &scale);
+    VECTOR scale, p = NAME(expm1_parts)(-NAME(clamp)(x, -EXP_LIMIT, EXP_LIMIT), &scale);
     return 1 / (1 + (scale * p + scale));
 }
 
 INLINE VECTOR NAME(tanh)(VECTOR x)
 {
-    VECTOR scale, p = NAME(expm1_parts)(2 * NAME(clamp)(x, TANH_LIMIT), &scale); /* beyond it the result rounds to 1 */
+    VECTOR scale, p = NAME(expm1_parts)(2 * NAME(clamp)(x, -TANH_LIMIT, TANH_LIMIT), &scale); /* beyond it the result rounds to 1 */
     VECTOR e = scale * p + (scale - 1);
     return e / (e + 2);
+}
+
+/* What a cell may ask for: `activations` is a number of ACTIVATIONS, and N_ACTIVATIONS times one of
+   RECURRENT_ACTIVATIONS. The slopes are functions of the value y. */
+INLINE VECTOR NAME(activation)(VECTOR x, const int activations)
+{
+    switch (activations % N_ACTIVATIONS) {
+    case 0: return NAME(tanh)(x);
+    case 1: return NAME(clamp)(x, 0, (REAL)INFINITY);
+    case 2: return NAME(logistic)(x);
+    default: return x;
+    }
+}
+
+INLINE VECTOR NAME(activation_slope)(VECTOR y, const int activations)
+{
+    const VECTOR one = (VECTOR){0} + 1;
+    switch (activations % N_ACTIVATIONS) {
+    case 0: return 1 - y * y;
+    case 1: return (VECTOR)((BITS)(y > 0) & (BITS)one);
+    case 2: return y - y * y;
+    default: return one;
+    }
+}
+
+/* hard_sigmoid(x) = min(max(x / 6 + 1 / 2, 0), 1), as in Keras */
+INLINE VECTOR NAME(gate)(VECTOR x, const int activations)
+{
+    if (activations / N_ACTIVATIONS == 0)
+        return NAME(logistic)(x);
+    return NAME(clamp)(x / 6 + REAL_C(0.5), 0, 1);
+}
+
+INLINE VECTOR NAME(gate_slope)(VECTOR y, const int activations)
+{
+    if (activations / N_ACTIVATIONS == 0)
+        return y - y * y;
+    const VECTOR sixth = (VECTOR){0} + REAL_C(1.0) / 6;
+    return (VECTOR)((BITS)(y > 0) & (BITS)(y < 1) & (BITS)sixth);
 }
 
 /* Run BODY(j, n) for the numbers j, ..., j + n - 1 of 0, ..., size - 1: n is the constant LANES, but for the last. */
