@@ -15,7 +15,8 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from .layout import Architecture
 from .network import Network
-from .optimizers import SGD, Adam
+from .optimizers import SGD, Adam, RMSprop
+from .schedules import PLANNED, Cosine, InverseScaling, OneCycle
 from .sequences import validate_sequences
 from .threads import effective_n_threads, single_threaded_blas
 from .training import Data, Objective, Trainer, train
@@ -56,12 +57,15 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
 
     _parameter_constraints: dict = {  # noqa: RUF012 - scikit-learn's convention
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "solver": [StrOptions({"adam", "sgd"})],
+        "solver": [StrOptions({"adam", "adamw", "rmsprop", "sgd", "lbfgs"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({"constant", "adaptive"})],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive", "cosine", "one_cycle"})],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
         "shuffle": ["boolean"],
         "random_state": ["random_state"],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -88,10 +92,13 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         *,
         solver="adam",
         alpha=0.0001,
+        l1_ratio=0.0,
         batch_size=32,
         learning_rate="adaptive",
         learning_rate_init=0.01,
+        power_t=0.5,
         max_iter=200,
+        max_fun=15000,
         shuffle=True,
         random_state=None,
         tol=1e-4,
@@ -114,10 +121,13 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.solver = solver
         self.alpha = alpha
+        self.l1_ratio = l1_ratio
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
         self.max_iter = max_iter
+        self.max_fun = max_fun
         self.shuffle = shuffle
         self.random_state = random_state
         self.tol = tol
@@ -182,11 +192,11 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             known = self._check_data(X, y, sample_weight, reset=not going_on)
             rows, watched = self._hold_out(*known, X_val, y_val, sample_weight_val, groups, rng)
             trainer = self._trainer(*known, rows, rng, going_on)
-            trainer.data.weights /= trainer.data.weights[rows].mean()
+            trainer.data.normalize()
             held_out = None
             if watched is not None:
                 held_out = self._data(*watched, np.arange(len(watched[0])))
-                held_out.weights /= held_out.weights.mean()
+                held_out.normalize()
             history = train(
                 trainer,
                 held_out,
@@ -206,21 +216,31 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
         return self
 
+    def _has_partial_fit(self):
+        if self.solver == "lbfgs":
+            raise AttributeError('partial_fit takes steps on parts of the data, but solver="lbfgs" needs all at once.')
+        return True
+
     def _partial_fit(self, X, y, sample_weight, **about_targets):
+        if self.learning_rate in PLANNED:
+            raise ValueError(
+                f'learning_rate="{self.learning_rate}" leads up to a known end, which partial_fit does not have: set '
+                'it to "constant" or "invscaling".'
+            )
         with self._unchanged_on_error():
             going_on = hasattr(self, "_network")
             state = copy.deepcopy(self._partial_state) if going_on else None
             rng, optimizer = state or (check_random_state(self.random_state), None)
             known = self._check_data(X, y, sample_weight, reset=not going_on, **about_targets)
             rows = np.flatnonzero(known[2])
-            trainer = self._trainer(*known, rows, rng, going_on, optimizer)
+            trainer = self._trainer(*known, rows, rng, going_on, optimizer, self.t_ if going_on else 0)
             loss = trainer.epoch(rng if self.shuffle else None)
             if not (np.isfinite(loss) and np.isfinite(trainer.network.parameters).all()):
                 raise ValueError("Training diverged: the loss is no longer finite. Lower learning_rate_init.")
             self.loss_curve_ = [*(self.loss_curve_ if going_on else []), loss]
             self.best_loss_ = min(self.loss_curve_)
             self.validation_loss_curve_ = self.validation_scores_ = self.best_validation_score_ = None
-            self.t_ = (self.t_ if going_on else 0) + len(rows)
+            self.t_ = trainer.t
             self._partial_state = rng, trainer.optimizer
             self._set_network(trainer.network)
         return self
@@ -257,6 +277,9 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             if groups.shape != (len(sequences),):
                 raise ValueError(f"groups must have the shape ({len(sequences)},), one a sequence, got {groups.shape}.")
         rows = np.flatnonzero(weights)
+        if self.solver == "lbfgs":
+            self._check_nothing_is_watched(X_val)
+            return rows, None
         watched = self._validation_data(X_val, y_val, sample_weight_val)
         if watched is None and (
             len(rows) >= AUTO_EARLY_STOPPING if self.early_stopping == "auto" else self.early_stopping
@@ -265,8 +288,22 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             watched = sequences[held_out], targets[held_out], weights[held_out]
         return rows, watched
 
-    def _trainer(self, sequences, targets, weights, rows, rng, going_on, optimizer=None):
+    def _check_nothing_is_watched(self, X_val):
+        if self.early_stopping is True or X_val is not None:
+            name = "early_stopping=True" if X_val is None else "X_val"
+            raise ValueError(
+                f'{name} does not go with solver="lbfgs", which trains until the training loss is as low as it gets: '
+                f"leave {name} out, or choose another solver."
+            )
+
+    def _trainer(self, sequences, targets, weights, rows, rng, going_on, optimizer=None, t=0):
         """What trains a new network on `rows` or, if `going_on`, a copy of the one there is."""
+        if self.l1_ratio and self.solver in ("adamw", "lbfgs"):
+            reason = "decays the weights instead of a penalty" if self.solver == "adamw" else "needs a smooth penalty"
+            raise ValueError(
+                f'l1_ratio={self.l1_ratio} does not go with solver="{self.solver}", which {reason}: set it to 0, or '
+                "choose another solver."
+            )
         if going_on:
             network = copy.deepcopy(self._network)
             self._check_same_network(network)
@@ -277,11 +314,20 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             network = Network(Architecture(sequences.n_features, sizes, self.n_outputs_, dtype=self.dtype))
             network.initialize(rng)
         if optimizer is None:
-            optimizer = self._new_optimizer(network.parameters)
+            optimizer = self._new_optimizer(network)
         data = self._data(sequences, targets, weights, rows)
-        objective = Objective(self._loss, self.alpha, self.clip_norm)
+        alpha = 0.0 if self.solver == "adamw" else self.alpha
+        objective = Objective(self._loss, alpha, self.clip_norm, self.l1_ratio)
         return Trainer(
-            network, data, objective, optimizer, self.batch_size, effective_n_threads(self.n_jobs), self.max_memory
+            network,
+            data,
+            objective,
+            optimizer,
+            self.batch_size,
+            effective_n_threads(self.n_jobs),
+            self.max_memory,
+            self._schedule(len(rows)),
+            t,
         )
 
     def _callback_hook(self, context, X, y, network):
@@ -309,10 +355,25 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
                 "Set warm_start=False, or clone the estimator."
             )
 
-    def _new_optimizer(self, parameters):
-        if self.solver == "adam":
-            return Adam(parameters, self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon)
-        return SGD(parameters, self.learning_rate_init, self.momentum, self.nesterovs_momentum)
+    def _new_optimizer(self, network):
+        parameters, rate = network.parameters, self.learning_rate_init
+        if self.solver == "lbfgs":
+            return None
+        if self.solver == "sgd":
+            return SGD(parameters, rate, self.momentum, self.nesterovs_momentum)
+        if self.solver == "rmsprop":
+            return RMSprop(parameters, rate, self.epsilon)
+        decay = self.alpha if self.solver == "adamw" else 0.0
+        return Adam(parameters, rate, self.beta_1, self.beta_2, self.epsilon, decay, network.n_weights)
+
+    def _schedule(self, n_rows):
+        """The learning rate as a function of the sequences seen, or None where it is not one of them alone."""
+        rate, end = self.learning_rate_init, self.max_iter * n_rows
+        return {
+            "invscaling": InverseScaling(rate, self.power_t),
+            "cosine": Cosine(rate, end),
+            "one_cycle": OneCycle(rate, end),
+        }.get(self.learning_rate)
 
     def _weights(self, sample_weight, sequences, targets, learn, name="sample_weight"):
         with _naming(name):

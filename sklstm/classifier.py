@@ -5,6 +5,7 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from ._core import losses
@@ -67,10 +68,13 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         *,
         solver="adam",
         alpha=0.0001,
+        l1_ratio=0.0,
         batch_size=32,
         learning_rate="adaptive",
         learning_rate_init=0.01,
+        power_t=0.5,
         max_iter=200,
+        max_fun=15000,
         shuffle=True,
         random_state=None,
         tol=1e-4,
@@ -95,10 +99,13 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
             hidden_layer_sizes,
             solver=solver,
             alpha=alpha,
+            l1_ratio=l1_ratio,
             batch_size=batch_size,
             learning_rate=learning_rate,
             learning_rate_init=learning_rate_init,
+            power_t=power_t,
             max_iter=max_iter,
+            max_fun=max_fun,
             shuffle=shuffle,
             random_state=random_state,
             tol=tol,
@@ -120,6 +127,7 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         )
         self.class_weight = class_weight
 
+    @available_if(BaseLSTM._has_partial_fit)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch on more data, keeping the optimizer's state.

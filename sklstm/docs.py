@@ -6,24 +6,54 @@ PARAMETERS = """
 hidden_layer_sizes : int or array-like of int, default=(64,)
     Units of each recurrent layer, from the input up.
 
-solver : {"adam", "sgd"}, default="adam"
-    The optimizer: Adam, or stochastic gradient descent with momentum.
+solver : {"adam", "adamw", "rmsprop", "sgd", "lbfgs"}, default="adam"
+    The optimizer:
+
+    - "adam" [3]_.
+    - "adamw" [4]_: Adam with a decay of the weights in place of the penalty.
+    - "rmsprop" [5]_: the gradient over the root of its running mean square, of which a step keeps 0.9.
+    - "sgd": stochastic gradient descent with momentum.
+    - "lbfgs" [6]_: L-BFGS on all data at once, for small ones. An iteration counts as an epoch, and training ends where
+      no derivative of the loss is larger than `tol`. It holds nothing out ("auto" early stopping is off) and has no
+      `partial_fit`; the learning rate, `shuffle`, `n_iter_no_change` and `clip_norm` have no effect.
 
 alpha : float, default=0.0001
-    Strength of the L2 penalty on the weights (not the biases), divided by the size of the minibatch.
+    Strength of the penalty on the weights (not the biases), divided by the size of the minibatch; with
+    ``solver="lbfgs"``, by the sum of the sequences' weights. With ``solver="adamw"`` a step takes the share
+    ``learning_rate * alpha`` off the weights instead.
+
+l1_ratio : float, default=0.0
+    Share of the L1 norm in the penalty, in [0, 1]: the penalty is
+    ``alpha * (l1_ratio * |w|_1 + (1 - l1_ratio) / 2 * |w|_2^2)``. The L1 norm brings weights near zero, not to zero. It
+    does not go with "adamw", which has no penalty, or "lbfgs", which needs a smooth one.
 
 batch_size : int, default=32
-    Sequences in a minibatch.
+    Sequences in a minibatch. With ``solver="lbfgs"``, sequences that are computed at a time.
 
-learning_rate : {"constant", "adaptive"}, default="adaptive"
-    "adaptive" multiplies the learning rate by 0.3 whenever four epochs in a row have not lowered the watched loss by
-    `tol`, and goes back to the best weights; "constant" keeps it at `learning_rate_init`.
+learning_rate : {"constant", "invscaling", "adaptive", "cosine", "one_cycle"}, default="adaptive"
+    How the learning rate goes on from `learning_rate_init`:
+
+    - "constant" keeps it.
+    - "invscaling" divides it by ``(t + 1) ** power_t`` after `t` training sequences, counted anew in each epoch.
+    - "adaptive" multiplies it by 0.3 whenever four epochs in a row have not lowered the watched loss by `tol`, and goes
+      back to the best weights.
+    - "cosine" brings it to 0 along half a cosine over `max_iter` epochs [7]_.
+    - "one_cycle" brings it up to `learning_rate_init` over the first 30 % of `max_iter` epochs, in a straight line from
+      1/25 of it, and then along half a cosine down to 1/10000 of it [8]_.
+
+    The last two need to know the end: they do not go with `partial_fit`.
 
 learning_rate_init : float, default=0.01
-    The learning rate at the start.
+    The learning rate at the start; with "one_cycle", the highest.
+
+power_t : float, default=0.5
+    Exponent of ``learning_rate="invscaling"``.
 
 max_iter : int, default=200
     The most epochs to train for.
+
+max_fun : int, default=15000
+    With ``solver="lbfgs"``, the most times that the loss is computed; the iteration that reaches it is finished.
 
 shuffle : bool, default=True
     Whether to shuffle the sequences in each epoch.
@@ -34,7 +64,8 @@ random_state : int, RandomState instance or None, default=None
 
 tol : float, default=1e-4
     What the watched loss must fall by for an epoch to count as progress: the loss on held-out data with early stopping,
-    else the training loss, both in standardised units.
+    else the training loss, both in standardised units. With ``solver="lbfgs"``, the largest derivative of the loss at
+    which training ends.
 
 verbose : bool or int, default=False
     Whether to print a line an epoch.
@@ -50,25 +81,26 @@ nesterovs_momentum : bool, default=True
 
 early_stopping : bool or "auto", default="auto"
     Whether to hold out part of the training data, watch its loss, and stop when it no longer falls. "auto" does so from
-    1,000 sequences on: below, the data held out cost more than they tell.
+    1,000 sequences on: below, the data held out cost more than they tell. With ``solver="lbfgs"`` it is always off.
 
 validation_fraction : float, default=0.1
     Share of the training data that early stopping holds out.
 
 beta_1 : float, default=0.9
-    Decay of Adam's first moment, in [0, 1).
+    Decay of the first moment of Adam and AdamW, in [0, 1).
 
 beta_2 : float, default=0.999
-    Decay of Adam's second moment, in [0, 1).
+    Decay of the second moment of Adam and AdamW, in [0, 1).
 
 epsilon : float, default=1e-8
-    Adam's term for numerical stability.
+    Term for numerical stability of Adam, AdamW and RMSprop.
 
 n_iter_no_change : int or inf, default=10
     Epochs without progress after which training stops.
 
 clip_norm : float or None, default=1.0
-    Longest norm of a minibatch's gradient, over all parameters; longer ones are scaled down. None clips nothing.
+    Longest norm of a minibatch's gradient, over all parameters; longer ones are scaled down. None clips nothing. Not
+    for ``solver="lbfgs"``.
 
 standardize : bool, default=True
     Whether to bring each input feature (over all time steps) and each target of a regression to mean 0 and variance 1.
@@ -92,7 +124,8 @@ dtype : {"float32", "float64"}, default="float32"
 
 ATTRIBUTES = """
 loss_curve_ : list of float
-    Training loss of each epoch, in standardised units and with the penalty.
+    Training loss of each epoch, in standardised units and with the penalty. The mean over an epoch's minibatches, each
+    before its step; with ``solver="lbfgs"`` the loss after an iteration.
 
 best_loss_ : float
     Lowest value of the watched loss; after `fit`, the weights are those of its epoch.
@@ -139,6 +172,14 @@ References
 .. [1] Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9(8):1735-1780, 1997.
 .. [2] Gers, Schmidhuber and Cummins, "Learning to forget: continual prediction with LSTM", Neural Computation
    12(10):2451-2471, 2000.
+.. [3] Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+.. [4] Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019.
+.. [5] Tieleman and Hinton, "Lecture 6.5 - RMSprop", COURSERA: Neural networks for machine learning, 2012.
+.. [6] Liu and Nocedal, "On the limited memory BFGS method for large scale optimization", Mathematical Programming
+   45:503-528, 1989.
+.. [7] Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.
+.. [8] Smith and Topin, "Super-convergence: very fast training of neural networks using large learning rates",
+   arXiv:1708.07120, 2018.
 """.strip()
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils import check_array
+from sklearn.utils.metaestimators import available_if
 
 from ._core import losses
 from .base import BaseLSTM, fit_scaler
@@ -47,6 +48,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
     True
     """
 
+    @available_if(BaseLSTM._has_partial_fit)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch on more data, keeping the optimizer's state.

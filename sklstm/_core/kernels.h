@@ -52,7 +52,9 @@ typedef struct {
         void (*logistic)(ptrdiff_t, const REAL *, REAL *);                                                            \
         double (*sum_of_squares)(ptrdiff_t, const REAL *);                                                            \
         void (*scale)(ptrdiff_t, REAL, REAL *);                                                                       \
-        void (*adam)(ptrdiff_t, REAL *, const REAL *, REAL *, REAL *, double, double, double, double, double);        \
+        void (*adam)(ptrdiff_t, REAL *, const REAL *, REAL *, REAL *, double, double, double, double, double,         \
+                     double);                                                                                         \
+        void (*rmsprop)(ptrdiff_t, REAL *, const REAL *, REAL *, double, double, double);                             \
         void (*sgd)(ptrdiff_t, REAL *, const REAL *, REAL *, double, double, int);                                    \
         void (*forward[N_CELLS])(ptrdiff_t, ptrdiff_t, const REAL *, const REAL *, REAL *, REAL *, REAL *,            \
                                  ptrdiff_t, int);                                                                     \

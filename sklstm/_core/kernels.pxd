@@ -17,7 +17,9 @@ cdef extern from "kernels.h":
         double sum_of_squares(Py_ssize_t n, const float* x) noexcept nogil
         void scale(Py_ssize_t n, float factor, float* x) noexcept nogil
         void adam(Py_ssize_t n, float* params, const float* gradient, float* first, float* second, double rate,
-                  double correction, double beta_1, double beta_2, double epsilon) noexcept nogil
+                  double correction, double beta_1, double beta_2, double epsilon, double decay) noexcept nogil
+        void rmsprop(Py_ssize_t n, float* params, const float* gradient, float* square, double rate,
+                     double smoothing, double epsilon) noexcept nogil
         void sgd(Py_ssize_t n, float* params, const float* gradient, float* velocity, double rate, double momentum,
                  int nesterov) noexcept nogil
         void (*forward[1])(Py_ssize_t n, Py_ssize_t H, const float* v, const float* c_prev, float* z, float* c,
@@ -39,7 +41,9 @@ cdef extern from "kernels.h":
         double sum_of_squares(Py_ssize_t n, const double* x) noexcept nogil
         void scale(Py_ssize_t n, double factor, double* x) noexcept nogil
         void adam(Py_ssize_t n, double* params, const double* gradient, double* first, double* second, double rate,
-                  double correction, double beta_1, double beta_2, double epsilon) noexcept nogil
+                  double correction, double beta_1, double beta_2, double epsilon, double decay) noexcept nogil
+        void rmsprop(Py_ssize_t n, double* params, const double* gradient, double* square, double rate,
+                     double smoothing, double epsilon) noexcept nogil
         void sgd(Py_ssize_t n, double* params, const double* gradient, double* velocity, double rate,
                  double momentum, int nesterov) noexcept nogil
         void (*forward[1])(Py_ssize_t n, Py_ssize_t H, const double* v, const double* c_prev, double* z, double* c,

@@ -18,14 +18,19 @@ cdef inline Py_ssize_t _n_chunks(Py_ssize_t n) noexcept nogil:
     return (n + CHUNK - 1) // CHUNK
 
 
-def add_penalty(const floating[::1] params, floating[::1] gradient, Py_ssize_t n_weights, double alpha):
-    """Add alpha / 2 times the squared norm of the weights, which come first; returns it and adds its derivative."""
+def add_penalty(const floating[::1] params, floating[::1] gradient, Py_ssize_t n_weights, double l1, double l2):
+    """Add l1 times the sum of the weights' sizes and l2 / 2 times that of their squares; the weights come first.
+
+    Returns the penalty and adds its derivative to the gradient; that of a size is taken as 0 at 0.
+    """
     cdef Py_ssize_t k
-    cdef double total = 0
+    cdef double sizes = 0, squares = 0, w
     for k in range(n_weights):
-        total += <double> params[k] * params[k]
-        gradient[k] += <floating> (alpha * params[k])
-    return alpha / 2 * total
+        w = params[k]
+        sizes += abs(w)
+        squares += w * w
+        gradient[k] += <floating> (l1 * ((w > 0) - (w < 0)) + l2 * w)
+    return l1 * sizes + l2 / 2 * squares
 
 
 def clip(floating[::1] gradient, double max_norm, int n_threads):
@@ -50,19 +55,52 @@ def clip(floating[::1] gradient, double max_norm, int n_threads):
     return norm
 
 
+cdef inline void _adam(Py_ssize_t n, floating* params, const floating* gradient, floating* first, floating* second,
+                       double rate, double correction, double beta_1, double beta_2, double epsilon,
+                       double decay) noexcept nogil:
+    if floating is float:
+        FLOAT.adam(n, params, gradient, first, second, rate, correction, beta_1, beta_2, epsilon, decay)
+    else:
+        DOUBLE.adam(n, params, gradient, first, second, rate, correction, beta_1, beta_2, epsilon, decay)
+
+
 def adam(floating[::1] params, const floating[::1] gradient, floating[::1] first, floating[::1] second,
-         double learning_rate, double beta_1, double beta_2, double epsilon, Py_ssize_t step, int n_threads):
-    """Algorithm 1 of Kingma and Ba (2015); steps count from 1."""
-    cdef Py_ssize_t n = params.shape[0], n_chunks = _n_chunks(n), k
+         double learning_rate, double beta_1, double beta_2, double epsilon, double decay, Py_ssize_t n_decayed,
+         Py_ssize_t step, int n_threads):
+    """Algorithm 1 of Kingma and Ba (2015); steps count from 1.
+
+    The first n_decayed parameters also lose the share learning_rate * decay of what they were: AdamW, Algorithm 2 of
+    Loshchilov and Hutter (2019).
+    """
+    cdef Py_ssize_t n = params.shape[0], n_chunks = _n_chunks(n), k, start, middle, stop
     cdef double rate = learning_rate / (1 - beta_1 ** step), correction = 1 / sqrt(1 - beta_2 ** step)
+    cdef floating *p = &params[0]
+    cdef const floating *g = &gradient[0]
+    cdef floating *m = &first[0]
+    cdef floating *v = &second[0]
+    with nogil:
+        for k in prange(n_chunks, num_threads=min(n_threads, n_chunks)):
+            start = k * CHUNK
+            stop = min(start + CHUNK, n)
+            middle = min(max(start, n_decayed), stop)
+            _adam(middle - start, p + start, g + start, m + start, v + start, rate, correction, beta_1, beta_2,
+                  epsilon, learning_rate * decay)
+            _adam(stop - middle, p + middle, g + middle, m + middle, v + middle, rate, correction, beta_1, beta_2,
+                  epsilon, 0)
+
+
+def rmsprop(floating[::1] params, const floating[::1] gradient, floating[::1] square,
+            double learning_rate, double smoothing, double epsilon, int n_threads):
+    """The gradient over the root of its running mean square (Tieleman and Hinton 2012)."""
+    cdef Py_ssize_t n = params.shape[0], n_chunks = _n_chunks(n), k
     with nogil:
         for k in prange(n_chunks, num_threads=min(n_threads, n_chunks)):
             if floating is float:
-                FLOAT.adam(min(CHUNK, n - k * CHUNK), &params[k * CHUNK], &gradient[k * CHUNK], &first[k * CHUNK],
-                           &second[k * CHUNK], rate, correction, beta_1, beta_2, epsilon)
+                FLOAT.rmsprop(min(CHUNK, n - k * CHUNK), &params[k * CHUNK], &gradient[k * CHUNK], &square[k * CHUNK],
+                              learning_rate, smoothing, epsilon)
             else:
-                DOUBLE.adam(min(CHUNK, n - k * CHUNK), &params[k * CHUNK], &gradient[k * CHUNK], &first[k * CHUNK],
-                            &second[k * CHUNK], rate, correction, beta_1, beta_2, epsilon)
+                DOUBLE.rmsprop(min(CHUNK, n - k * CHUNK), &params[k * CHUNK], &gradient[k * CHUNK],
+                               &square[k * CHUNK], learning_rate, smoothing, epsilon)
 
 
 def sgd(floating[::1] params, const floating[::1] gradient, floating[::1] velocity,

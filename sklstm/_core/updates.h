@@ -33,22 +33,41 @@ static void NAME(scale)(ptrdiff_t n, REAL factor, REAL *restrict x)
 }
 
 /* Algorithm 1 of Kingma and Ba (2015), with both corrections for the moments' start at zero worked out beforehand:
-   rate = learning rate / (1 - beta_1^t), correction = 1 / sqrt(1 - beta_2^t). */
+   rate = learning rate / (1 - beta_1^t), correction = 1 / sqrt(1 - beta_2^t). The parameters shrink by the share `decay`
+   besides (Loshchilov and Hutter 2019): in one subtraction, because 1 - decay would round decay away. */
 static void NAME(adam)(
     ptrdiff_t n,
     REAL *restrict params,          /* (n,)  in and out */
     const REAL *restrict gradient,  /* (n,)  */
     REAL *restrict first,           /* (n,)  in and out */
     REAL *restrict second,          /* (n,)  in and out */
-    double rate, double correction, double beta_1, double beta_2, double epsilon)
+    double rate, double correction, double beta_1, double beta_2, double epsilon, double decay)
 {
     const REAL r = (REAL)rate, s = (REAL)correction, b1 = (REAL)beta_1, b2 = (REAL)beta_2, eps = (REAL)epsilon;
+    const REAL d = (REAL)decay;
     SIMD_LOOP
     for (ptrdiff_t k = 0; k < n; k++) {
         REAL g = gradient[k];
         first[k] = b1 * first[k] + (1 - b1) * g;
         second[k] = b2 * second[k] + (1 - b2) * g * g;
-        params[k] -= r * first[k] / (SQRT(second[k]) * s + eps);
+        params[k] -= r * first[k] / (SQRT(second[k]) * s + eps) + d * params[k];
+    }
+}
+
+/* Tieleman and Hinton (2012): the gradient over the root of its running mean square. */
+static void NAME(rmsprop)(
+    ptrdiff_t n,
+    REAL *restrict params,          /* (n,)  in and out */
+    const REAL *restrict gradient,  /* (n,)  */
+    REAL *restrict square,          /* (n,)  in and out */
+    double rate, double smoothing, double epsilon)
+{
+    const REAL r = (REAL)rate, a = (REAL)smoothing, eps = (REAL)epsilon;
+    SIMD_LOOP
+    for (ptrdiff_t k = 0; k < n; k++) {
+        REAL g = gradient[k];
+        square[k] = a * square[k] + (1 - a) * g * g;
+        params[k] -= r * g / (SQRT(square[k]) + eps);
     }
 }
 
