@@ -191,7 +191,7 @@ def footprint(seconds):
     code += "print(time.perf_counter() - start)"
     with tempfile.TemporaryDirectory() as elsewhere:
         run = [sys.executable, "-c", code]
-        times = [float(subprocess.check_output(run, cwd=elsewhere)) for _ in range(max(5, int(seconds)))]
+        times = [float(subprocess.check_output(run, cwd=elsewhere)) for _ in range(max(3, int(seconds)))]
     import sklstm
 
     files = [file for file in Path(sklstm.__file__).parent.rglob("*") if file.suffix in {".py", ".so", ".npz"}]
@@ -210,11 +210,12 @@ def overhead(seconds):
     times = {name: summary(values) for name, values in interleaved(functions, seconds / 2).items()}
     many = replace(SMALLEST, n_sequences=10 * SMALLEST.n_sequences)  # no two minibatches have the same lengths
     lengths = {"of equal lengths": None, "of different lengths": ragged_lengths(many)}
-    profile = {name: _profile(many, each, SMALLEST.n_sequences) for name, each in lengths.items()}
+    n_calls = max(100, int(300 * seconds))
+    profile = {name: _profile(many, each, SMALLEST.n_sequences, n_calls) for name, each in lengths.items()}
     return {"times": times, "profile": profile}
 
 
-def _profile(problem, lengths, batch_size, n_calls=3000):
+def _profile(problem, lengths, batch_size, n_calls):
     """Microseconds of a shuffled step in Python, with the profiler's own cost, and in the compiled core."""
     from sklstm import network, training
 
