@@ -208,27 +208,28 @@ def _footprint(result, folder):
 
 
 def _overhead(result, folder):
-    lines = [[name, f"{1e6 * time['median']:.0f}"] for name, time in result["steps"].items()]
-    profile = result["profile"]
+    times = [[name, f"{1e6 * time['median']:.0f}"] for name, time in result["times"].items()]
+    profile = [[name, f"{part['python']:.0f}", f"{part['core']:.0f}"] for name, part in result["profile"].items()]
     return (
         "### Python's share\n\n"
-        + _table(["step, one thread", "microseconds"], lines)
-        + f"\n\nOf the first, cProfile counts {profile['python']:.0f} microseconds in Python, its own cost included, "
-        f"and {profile['core']:.0f} in the compiled core."
+        + _table(["one thread", "microseconds"], times)
+        + "\n\nSteps like the first, each over other sequences, by cProfile, whose own cost is on Python's side:\n\n"
+        + _table(["sequences", "microseconds in Python", "in the compiled core"], profile)
     )
 
 
 def _single_kernels(rows, folder):
     products = ["forward product", "backward product", "weights' gradients", "sgemm"]
     cells = ["cell forward", "cell backward"]
+    once_a_step = ["packing", "Adam"]
+    units = [(products, 1e-9, ".0f", "GFLOP/s"), (cells, 1e9, ".2f", "ns a unit"), (once_a_step, 1e6, ".1f", "µs")]
     lines = [
-        [row["name"], *(f"{row[name] / 1e9:.0f}" for name in products), *(f"{1e9 * row[name]:.2f}" for name in cells)]
+        [row["name"], *(f"{factor * row[name]:{form}}" for names, factor, form, _ in units for name in names)]
         for row in rows
     ]
-    header = [f"{name}, GFLOP/s" for name in products] + [f"{name}, ns a unit" for name in cells]
-    text = (
-        "### Each kernel alone\n\nOne thread, eight rows, operands in the caches; sgemm is a large product of BLAS.\n\n"
-    )
+    header = [f"{name}, {unit}" for names, _, _, unit in units for name in names]
+    text = "### Each kernel alone\n\nOne thread, eight rows, operands in the caches; sgemm is a large product of BLAS. "
+    text += "Packing the weights and the step of Adam go over the whole network.\n\n"
     return text + _table(["batch × steps × features, units", *header], lines)
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,16 +19,17 @@ from unittest import mock
 
 import numpy as np
 from estimators import mlp_regressor, padded, sklstm_regressor, sklstm_search, skorch_regressor, skorch_search
-from libraries import Sklstm, available
+from libraries import LEARNING_RATE, Sklstm, available
 from problems import BY_SEQUENCES, BY_STEPS, LONG, ONE_SEQUENCE, SMALLEST, STEPS, TYPICAL, Problem, ragged_lengths
 from report import write_report
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import ThreadpoolController
 from timing import in_turns, interleaved, machine, summary
 
+from sklstm import optimizers
 from sklstm._core import backprop, kernels
 from sklstm.datasets import load_japanese_vowels
-from sklstm.network import aligned
+from sklstm.network import Plan, aligned
 
 LIBRARIES, MISSING = available()
 
@@ -189,7 +191,7 @@ def footprint(seconds):
     code += "print(time.perf_counter() - start)"
     with tempfile.TemporaryDirectory() as elsewhere:
         run = [sys.executable, "-c", code]
-        times = [float(subprocess.check_output(run, cwd=elsewhere)) for _ in range(max(5, int(seconds)))]
+        times = [float(subprocess.check_output(run, cwd=elsewhere)) for _ in range(max(3, int(seconds)))]
     import sklstm
 
     files = [file for file in Path(sklstm.__file__).parent.rglob("*") if file.suffix in {".py", ".so", ".npz"}]
@@ -200,15 +202,22 @@ def footprint(seconds):
 
 
 def overhead(seconds):
-    """Python's share of the smallest step, by a profiler, and the time of a step with hardly anything to compute."""
-    functions = {str(p): Sklstm.step(p, p.network(), 1) for p in (SMALLEST, Problem(1, 1, 1, 16))}
-    result = {name: summary(values) for name, values in interleaved(functions, seconds / 2).items()}
-    return {"steps": result, "profile": _profile(SMALLEST, n_calls=3000)}
+    """The time of calls with little to compute, and Python's share of the smallest step, by a profiler."""
+    functions = {f"step, {p}": Sklstm.step(p, p.network(), 1) for p in (SMALLEST, Problem(1, 1, 1, 16))}
+    X, y = ONE_SEQUENCE.data()
+    model = sklstm_regressor(ONE_SEQUENCE, n_epochs=1, n_threads=1).fit(X, y[:, 0])
+    functions[f"`LSTMRegressor.predict`, {ONE_SEQUENCE}"] = partial(model.predict, X)
+    times = {name: summary(values) for name, values in interleaved(functions, seconds / 2).items()}
+    many = replace(SMALLEST, n_sequences=10 * SMALLEST.n_sequences)  # no two minibatches have the same lengths
+    lengths = {"of equal lengths": None, "of different lengths": ragged_lengths(many)}
+    n_calls = max(100, int(300 * seconds))
+    profile = {name: _profile(many, each, SMALLEST.n_sequences, n_calls) for name, each in lengths.items()}
+    return {"times": times, "profile": profile}
 
 
-def _profile(problem, n_calls):
-    """Microseconds a step in Python and in the compiled core, with the profiler's own cost on Python's side."""
-    from sklstm import network, optimizers, training
+def _profile(problem, lengths, batch_size, n_calls):
+    """Microseconds of a shuffled step in Python, with the profiler's own cost, and in the compiled core."""
+    from sklstm import network, training
 
     def compiled(function):
         def in_the_core(*arguments):
@@ -216,8 +225,10 @@ def _profile(problem, n_calls):
 
         return in_the_core
 
-    step = Sklstm.step(problem, problem.network(), 1)
-    trainer = step.func.__self__
+    trainer = Sklstm.step(problem, problem.network(), 1, lengths).func.__self__
+    rng = np.random.default_rng(0)
+    minibatches = [rng.choice(trainer.data.rows, batch_size, replace=False) for _ in range(n_calls)]
+    trainer.step(minibatches[0])  # plans what all share
     core = optimizers.core
     with ExitStack() as patches:
         for owner, name, value in [
@@ -234,14 +245,14 @@ def _profile(problem, n_calls):
         ]:
             patches.enter_context(mock.patch.object(owner, name, value))
         profile = cProfile.Profile()
-        profile.runcall(lambda: [step() for _ in range(n_calls)])
+        profile.runcall(lambda: [trainer.step(rows) for rows in minibatches])
     stats = pstats.Stats(profile)
     core_time = sum(entry[2] for (_, _, name), entry in stats.stats.items() if name == "in_the_core")
     return {"python": 1e6 * (stats.total_tt - core_time) / n_calls, "core": 1e6 * core_time / n_calls}
 
 
 def single_kernels(seconds):
-    """Each kernel alone, on one thread and eight rows, beside sgemm: nanoseconds of a time step, and operations."""
+    """Each kernel alone, on one thread and eight rows, beside sgemm; and what all weights take once a step."""
     rows = []
     for problem in STEPS:
         F, H, n = problem.n_features, problem.n_units, 8
@@ -254,13 +265,15 @@ def single_kernels(seconds):
             "cell backward": (kernel_cell(n, H, back=True), None),
             "sgemm": sgemm(),
         }
-        times = interleaved({name: function for name, (function, _) in functions.items()}, seconds)
+        once_a_step = {"packing": packing(problem), "Adam": adam(problem)}
+        times = interleaved({name: function for name, (function, _) in functions.items()} | once_a_step, seconds)
         row = {"name": str(problem), "units": n * H}
         for name, (_, count) in functions.items():
             median = summary(times[name])["median"] / (1 if name == "sgemm" else KERNEL_CALLS)
             row[name] = count / median if count else median / (n * H)
+        row |= {name: summary(times[name])["median"] for name in once_a_step}
         rows.append(row)
-        print(f"  {problem}", {name: f"{row[name]:.3g}" for name in functions})
+        print(f"  {problem}", {name: f"{row[name]:.3g}" for name in times})
     return rows
 
 
@@ -298,6 +311,21 @@ def kernel_cell(n, H, back):
             kernels.backward_cell["float"], 0, v, c_prev, z, c, h, _random(n, H), _random(4 * H), KERNEL_CALLS
         )
     return partial(kernels.forward_cell["float"], 0, v, c_prev, z, c, h, KERNEL_CALLS)
+
+
+def packing(problem):
+    """All weights into the order of the products, and their transposes."""
+    network = problem.network()
+    plan = Plan(network, problem.n_sequences)
+    packed = aligned(plan.packed_size, network.dtype)
+    return partial(network.pack, plan, way_back=True, n_threads=1, packed=packed)
+
+
+def adam(problem):
+    """A step of the optimizer over all parameters."""
+    parameters = problem.network().parameters
+    optimizer = optimizers.Adam(parameters, LEARNING_RATE, beta_1=0.9, beta_2=0.999, epsilon=1e-8)
+    return partial(optimizer.step, parameters, _random(len(parameters)), n_threads=1)
 
 
 SECTIONS = {

@@ -6,7 +6,7 @@ from copy import deepcopy
 import naive
 import numpy as np
 import pytest
-from checks import assert_same_bits
+from checks import assert_same_bits, run_python
 from numpy.testing import assert_array_equal
 from test_gradients import Problem
 
@@ -269,3 +269,30 @@ def test_a_step_takes_little_more_than_backpropagation_needs(n_threads):
     minibatch.backward(np.ones_like(out))
     must_be_kept = n * steps * (4 + 1 + 1) * n_units * 4 / 1e6
     assert must_be_kept <= megabytes(minibatch) <= 1.2 * must_be_kept
+
+
+# ---------------------------------------------------------------------------------------------- predictions
+
+
+def test_predictions_take_no_memory_that_grows_with_the_length():
+    """A million steps, 8 MB of inputs: to keep no more than their hidden states would take 256 MB."""
+    code = """
+import os
+import numpy as np
+from sklstm import LSTMRegressor
+
+X = np.random.RandomState(0).normal(size=(1, 1_000_000, 2)).astype(np.float32)
+model = LSTMRegressor(64, max_iter=1, early_stopping=False, n_jobs=1).fit(X[:, :10], [1.0])
+
+def peak(X):
+    pid = os.fork()  # its count begins anew, while one that is measured in place may have been higher before
+    if not pid:
+        assert np.isfinite(model.predict(X)).all()
+        os._exit(0)
+    _, status, usage = os.wait4(pid, 0)
+    assert status == 0
+    return usage.ru_maxrss * (1 if os.uname().sysname == "Darwin" else 1024)
+
+print((peak(X) - peak(X[:, :10])) / 1e6)
+"""
+    assert float(run_python(code, PYTHONWARNINGS="ignore")) < 16

@@ -34,17 +34,19 @@ cdef extern from "dispatch.h":
     int n_levels()
 
 
+INSTRUCTION_SETS = [LEVELS[k].name.decode() for k in range(n_levels())]  # those that this machine can run, best last
+
+
 def _choose(wanted):
     global FLOAT, DOUBLE
-    available = [LEVELS[k].name.decode() for k in range(n_levels())]
-    if wanted and wanted not in available:
+    if wanted and wanted not in INSTRUCTION_SETS:
         raise ImportError(
-            f"SKLSTM_INSTRUCTION_SET={wanted!r} is not available on this machine: take one of {', '.join(available)}, "
-            f"or unset it."
+            f"SKLSTM_INSTRUCTION_SET={wanted!r} is not available on this machine: "
+            f"take one of {', '.join(INSTRUCTION_SETS)}, or unset it."
         )
-    chosen = available.index(wanted) if wanted else len(available) - 1
+    chosen = INSTRUCTION_SETS.index(wanted) if wanted else len(INSTRUCTION_SETS) - 1
     FLOAT, DOUBLE = LEVELS[chosen].for_float, LEVELS[chosen].for_double
-    return available[chosen]
+    return INSTRUCTION_SETS[chosen]
 
 
 INSTRUCTION_SET = _choose(os.environ.get("SKLSTM_INSTRUCTION_SET"))

@@ -16,20 +16,6 @@
 #define EXPM1_POLYNOMIAL(r) \
     (0.500000006f + r * (0.16666543f + r * (0.041666282f + r * (0.00836658395f + r * 0.00139464508f))))
 #include "precision.h"
-#undef REAL
-#undef UINT
-#undef REAL_C
-#undef SQRT
-#undef MIN_OF
-#undef MAX_OF
-#undef MANTISSA_BITS
-#undef EXPONENT_ONE
-#undef ROUND_MAGIC
-#undef LN2_HIGH
-#undef LN2_LOW
-#undef EXP_LIMIT
-#undef TANH_LIMIT
-#undef EXPM1_POLYNOMIAL
 
 #define REAL double
 #define UINT uint64_t
@@ -49,17 +35,3 @@
     + r * (1.0 / 40320 + r * (1.0 / 362880 + r * (1.0 / 3628800 + r * (1.0 / 39916800 + r * (1.0 / 479001600 \
     + r * (1.0 / 6227020800))))))))))))
 #include "precision.h"
-#undef REAL
-#undef UINT
-#undef REAL_C
-#undef SQRT
-#undef MIN_OF
-#undef MAX_OF
-#undef MANTISSA_BITS
-#undef EXPONENT_ONE
-#undef ROUND_MAGIC
-#undef LN2_HIGH
-#undef LN2_LOW
-#undef EXP_LIMIT
-#undef TANH_LIMIT
-#undef EXPM1_POLYNOMIAL

@@ -18,3 +18,17 @@ static const KERNELS(REAL) NAME(kernels) = {
 #undef BITS
 #undef FOR_VECTORS
 #undef PANEL
+#undef REAL
+#undef UINT
+#undef REAL_C
+#undef SQRT
+#undef MIN_OF
+#undef MAX_OF
+#undef MANTISSA_BITS
+#undef EXPONENT_ONE
+#undef ROUND_MAGIC
+#undef LN2_HIGH
+#undef LN2_LOW
+#undef EXP_LIMIT
+#undef TANH_LIMIT
+#undef EXPM1_POLYNOMIAL
