@@ -2,22 +2,25 @@
 
 import copy
 from contextlib import contextmanager
+from dataclasses import fields, replace
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.model_selection import GroupShuffleSplit, StratifiedGroupKFold, train_test_split
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from .layout import Architecture
+from .holdout import split
+from .layout import ACTIVATIONS, CELLS, POOLINGS, RECURRENT_ACTIVATIONS, Architecture
 from .network import Network
 from .optimizers import SGD, Adam, RMSprop
+from .scaling import fit_scaler
 from .schedules import PLANNED, Cosine, InverseScaling, OneCycle
-from .sequences import validate_sequences
+from .sequences import check_tokens, validate_sequences
+from .steps import StepForm
 from .threads import effective_n_threads, single_threaded_blas
 from .training import Data, Objective, Trainer, train
 
@@ -38,25 +41,21 @@ def _naming(argument):
         raise ValueError(f"{argument}: {error}") from error
 
 
-def fit_scaler(name, parts):
-    """A `StandardScaler` of `parts`, pairs of values and weights; errors call the values by `name`."""
-    scaler = StandardScaler()
-    with np.errstate(all="ignore"):
-        for values, weights in parts:
-            scaler.partial_fit(values, sample_weight=weights)
-    too_large = ~(np.isfinite(scaler.mean_) & np.isfinite(scaler.scale_))
-    if too_large.any():
-        raise ValueError(
-            f"Column {np.argmax(too_large)} of {name} has values so large that their variance overflows. Rescale it."
-        )
-    return scaler
-
-
 class BaseLSTM(CallbackSupportMixin, BaseEstimator):
     """Parameters and training of `LSTMRegressor` and `LSTMClassifier`, which add what targets and outputs mean."""
 
     _parameter_constraints: dict = {  # noqa: RUF012 - scikit-learn's convention
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "cell": [StrOptions(set(CELLS))],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "recurrent_activation": [StrOptions(set(RECURRENT_ACTIVATIONS))],
+        "bidirectional": ["boolean"],
+        "pooling": [StrOptions(set(POOLINGS))],
+        "return_sequences": ["boolean"],
+        "skip_connection": ["boolean"],
+        "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "recurrent_dropout": [Interval(Real, 0, 1, closed="left")],
         "solver": [StrOptions({"adam", "adamw", "rmsprop", "sgd", "lbfgs"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
@@ -86,66 +85,10 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         "dtype": [StrOptions({"float32", "float64"})],
     }
 
-    def __init__(
-        self,
-        hidden_layer_sizes=(64,),
-        *,
-        solver="adam",
-        alpha=0.0001,
-        l1_ratio=0.0,
-        batch_size=32,
-        learning_rate="adaptive",
-        learning_rate_init=0.01,
-        power_t=0.5,
-        max_iter=200,
-        max_fun=15000,
-        shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        warm_start=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping="auto",
-        validation_fraction=0.1,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=10,
-        clip_norm=1.0,
-        standardize=True,
-        n_jobs=None,
-        max_memory=None,
-        dtype="float32",
-    ):
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.solver = solver
-        self.alpha = alpha
-        self.l1_ratio = l1_ratio
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.max_fun = max_fun
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.clip_norm = clip_norm
-        self.standardize = standardize
-        self.n_jobs = n_jobs
-        self.max_memory = max_memory
-        self.dtype = dtype
+    def _set_parameters(self, parameters):
+        """Keep what the constructor was called with, as its `locals()` have it."""
+        for name in self._get_param_names():
+            setattr(self, name, parameters[name])
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
@@ -187,29 +130,26 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         context = self._init_callback_context(max_subtasks=self.max_iter)
         with self._unchanged_on_error():
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            self._check_combinations()
             going_on = self.warm_start and hasattr(self, "_network")
             rng = check_random_state(self.random_state)
-            known = self._check_data(X, y, sample_weight, reset=not going_on)
-            rows, watched = self._hold_out(*known, X_val, y_val, sample_weight_val, groups, rng)
-            trainer = self._trainer(*known, rows, rng, going_on)
-            trainer.data.normalize()
-            held_out = None
+            data = self._check_data(X, y, sample_weight, reset=not going_on)
+            rows, watched = self._hold_out(data, X_val, y_val, sample_weight_val, groups, rng)
+            trainer = self._trainer(data.normalized(rows), rows, rng, going_on)
             if watched is not None:
-                held_out = self._data(*watched, np.arange(len(watched[0])))
-                held_out.normalize()
+                watched = self._in_network_units(watched.normalized(np.arange(len(watched.sequences))))
             history = train(
                 trainer,
-                held_out,
-                lambda out: self._validation_score(out, held_out.targets, held_out.weights),
-                rng if self.shuffle else None,
+                watched,
+                lambda out: self._validation_score(out, watched.targets, watched.weights),
                 self,
                 self._callback_hook(context, X, y, trainer.network),
             )
             self.loss_curve_ = history.loss_curve
             self.best_loss_ = history.best
-            self.validation_loss_curve_ = history.validation_loss_curve if held_out else None
-            self.validation_scores_ = history.validation_scores if held_out else None
-            self.best_validation_score_ = history.validation_scores[history.best_epoch] if held_out else None
+            self.validation_loss_curve_ = history.validation_loss_curve if watched else None
+            self.validation_scores_ = history.validation_scores if watched else None
+            self.best_validation_score_ = history.validation_scores[history.best_epoch] if watched else None
             self.t_ = len(rows) * len(history.loss_curve)
             self._partial_state = None
             self._set_network(trainer.network)
@@ -228,13 +168,14 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
                 'it to "constant" or "invscaling".'
             )
         with self._unchanged_on_error():
+            self._check_combinations()
             going_on = hasattr(self, "_network")
             state = copy.deepcopy(self._partial_state) if going_on else None
             rng, optimizer = state or (check_random_state(self.random_state), None)
-            known = self._check_data(X, y, sample_weight, reset=not going_on, **about_targets)
-            rows = np.flatnonzero(known[2])
-            trainer = self._trainer(*known, rows, rng, going_on, optimizer, self.t_ if going_on else 0)
-            loss = trainer.epoch(rng if self.shuffle else None)
+            data = self._check_data(X, y, sample_weight, reset=not going_on, **about_targets)
+            rows = np.flatnonzero(data.sequence_weights())
+            trainer = self._trainer(data, rows, rng, going_on, optimizer, self.t_ if going_on else 0)
+            loss = trainer.epoch()
             if not (np.isfinite(loss) and np.isfinite(trainer.network.parameters).all()):
                 raise ValueError("Training diverged: the loss is no longer finite. Lower learning_rate_init.")
             self.loss_curve_ = [*(self.loss_curve_ if going_on else []), loss]
@@ -261,22 +202,67 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             vars(self).update(before)
             raise
 
+    def _check_combinations(self):
+        """Raise a ValueError where two parameters do not go together."""
+        if self.l1_ratio and self.solver in ("adamw", "lbfgs"):
+            reason = "decays the weights instead of a penalty" if self.solver == "adamw" else "needs a smooth penalty"
+            raise ValueError(
+                f'l1_ratio={self.l1_ratio} does not go with solver="{self.solver}", which {reason}: set it to 0, or '
+                "choose another solver."
+            )
+        if self.solver == "lbfgs" and (self.dropout or self.recurrent_dropout):
+            raise ValueError('dropout does not go with solver="lbfgs", which needs the same loss every time: set it to 0.')
+        if self.return_sequences and self.pooling != "last":
+            raise ValueError(
+                f'pooling="{self.pooling}" makes one of all time steps, but return_sequences=True asks for an output at '
+                "each: leave one of them out."
+            )
+        if self.skip_connection and self.embedding_dim is not None:
+            raise ValueError(
+                "skip_connection=True takes the last inputs to the output layer as numbers, but with embedding_dim they "
+                "are tokens: leave one of them out."
+            )
+
     def _check_data(self, X, y, sample_weight, reset, **about_targets):
-        """Sequences, targets (n_sequences, n_targets) and weights (n_sequences,), those of the classes included."""
-        sequences = validate_sequences(self, X, reset)
+        """Sequences, targets and weights to learn from, those of the classes included."""
+        sequences = self._check_sequences(X, reset)
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         check_consistent_length(sequences, y)
-        targets = self._encode_targets(y, reset, **about_targets)
-        return sequences, targets, self._weights(sample_weight, sequences, targets, learn=True)
+        return self._data(X, sequences, y, sample_weight, reset, learn=True, **about_targets)
 
-    def _hold_out(self, sequences, targets, weights, X_val, y_val, sample_weight_val, groups, rng):
-        """Rows to train on, and the sequences, targets and weights to watch, or None."""
+    def _check_sequences(self, X, reset):
+        sequences = validate_sequences(self, X, reset)
+        if self.embedding_dim is not None:
+            check_tokens(sequences)
+            if reset:
+                self.vocabulary_size_ = int(sequences.values.max()) + 1
+        return sequences
+
+    def _data(self, X, sequences, y, sample_weight, reset, learn, suffix="", **about_targets):
+        name = f"sample_weight{suffix}"
+        if self.return_sequences:
+            form = StepForm(X, sequences)
+            targets = self._encode_targets(form.table(y, "y"), reset, **about_targets)
+            weights = form.weights(sample_weight, name)
+            # What has no target at all is left out; a target of several may miss some.
+            weights = np.where(np.isnan(targets).all(axis=1), 0, weights)
+        else:
+            form, weights = None, sample_weight
+            targets = self._encode_targets(y, reset, **about_targets)
+        with _naming(name):
+            weights = _check_sample_weight(weights, targets, dtype=np.float64, ensure_non_negative=True)
+        weights = weights * self._class_weights(targets, weights, learn)
+        return Data(sequences, targets, weights, self.return_sequences)
+
+    def _hold_out(self, data, X_val, y_val, sample_weight_val, groups, rng):
+        """Rows to train on, and the data to watch, or None."""
+        n_sequences = len(data.sequences)
         if groups is not None:
             groups = np.asarray(groups)
-            if groups.shape != (len(sequences),):
-                raise ValueError(f"groups must have the shape ({len(sequences)},), one a sequence, got {groups.shape}.")
-        rows = np.flatnonzero(weights)
+            if groups.shape != (n_sequences,):
+                raise ValueError(f"groups must have the shape ({n_sequences},), one a sequence, got {groups.shape}.")
+        rows = np.flatnonzero(data.sequence_weights())
         if self.solver == "lbfgs":
             self._check_nothing_is_watched(X_val)
             return rows, None
@@ -284,8 +270,9 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         if watched is None and (
             len(rows) >= AUTO_EARLY_STOPPING if self.early_stopping == "auto" else self.early_stopping
         ):
-            rows, held_out = self._split(rows, targets, groups, rng)
-            watched = sequences[held_out], targets[held_out], weights[held_out]
+            labels = None if self.return_sequences else self._labels(data.targets[rows])
+            rows, held_out = split(rows, labels, groups, self.validation_fraction, rng)
+            watched = data.part(held_out)
         return rows, watched
 
     def _check_nothing_is_watched(self, X_val):
@@ -296,35 +283,45 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
                 f"leave {name} out, or choose another solver."
             )
 
-    def _trainer(self, sequences, targets, weights, rows, rng, going_on, optimizer=None, t=0):
+    def _labels(self, targets):
+        """Classes to spread evenly over both parts of a split, or None."""
+        return None
+
+    def _trainer(self, data, rows, rng, going_on, optimizer=None, t=0):
         """What trains a new network on `rows` or, if `going_on`, a copy of the one there is."""
-        if self.l1_ratio and self.solver in ("adamw", "lbfgs"):
-            reason = "decays the weights instead of a penalty" if self.solver == "adamw" else "needs a smooth penalty"
-            raise ValueError(
-                f'l1_ratio={self.l1_ratio} does not go with solver="{self.solver}", which {reason}: set it to 0, or '
-                "choose another solver."
-            )
+        architecture = self._architecture(data.sequences)
         if going_on:
             network = copy.deepcopy(self._network)
-            self._check_same_network(network)
+            self._check_same_network(network.architecture, architecture)
+            data = self._in_network_units(data)
         else:
             with single_threaded_blas():  # its sums, too, would depend on the number of threads
-                self._standardise(sequences, targets, weights / weights.max(), rows)
-            sizes = self._layer_sizes()
-            network = Network(Architecture(sequences.n_features, sizes, self.n_outputs_, dtype=self.dtype))
+                self._standardise(data, rows)
+            data = self._in_network_units(data)
+            network = Network(architecture)
             network.initialize(rng)
+            places = data.places(rows)
+            network.part("output.b")[:] = self._loss.initial_bias(data.targets[places], data.weights[places])
         if optimizer is None:
             optimizer = self._new_optimizer(network)
-        data = self._data(sequences, targets, weights, rows)
-        alpha = 0.0 if self.solver == "adamw" else self.alpha
-        objective = Objective(self._loss, alpha, self.clip_norm, self.l1_ratio)
         return Trainer(
             network,
             data,
-            objective,
+            rows,
+            Objective(
+                self._loss,
+                0.0 if self.solver == "adamw" else self.alpha,
+                self.clip_norm,
+                self.l1_ratio,
+                self.dropout,
+                self.recurrent_dropout,
+            ),
             optimizer,
+            (self._shift, self._scale),
+            rng,
             self.batch_size,
             effective_n_threads(self.n_jobs),
+            self.shuffle,
             self.max_memory,
             self._schedule(len(rows)),
             t,
@@ -348,11 +345,29 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             raise ValueError(f"hidden_layer_sizes must be positive numbers of units, got {self.hidden_layer_sizes!r}.")
         return tuple(int(size) for size in sizes)
 
-    def _check_same_network(self, network):
-        if (network.architecture.hidden_layer_sizes, network.dtype) != (self._layer_sizes(), np.dtype(self.dtype)):
+    def _architecture(self, sequences):
+        return Architecture(
+            sequences.n_features,
+            self._layer_sizes(),
+            self._loss.n_network_outputs(self._n_targets),
+            self.cell,
+            self.dtype,
+            self.activation,
+            self.recurrent_activation,
+            bool(self.bidirectional),
+            self.pooling,
+            bool(self.return_sequences),
+            bool(self.skip_connection),
+            self.vocabulary_size_ if self.embedding_dim else 0,
+            self.embedding_dim,
+        )
+
+    def _check_same_network(self, before, now):
+        changed = [field.name for field in fields(now) if getattr(now, field.name) != getattr(before, field.name)]
+        if changed:
             raise ValueError(
-                "hidden_layer_sizes and dtype cannot change between calls that go on with a trained network. "
-                "Set warm_start=False, or clone the estimator."
+                f"{', '.join(changed)} cannot change between calls that go on with a trained network. Set "
+                "warm_start=False, or clone the estimator."
             )
 
     def _new_optimizer(self, network):
@@ -375,11 +390,6 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             "one_cycle": OneCycle(rate, end),
         }.get(self.learning_rate)
 
-    def _weights(self, sample_weight, sequences, targets, learn, name="sample_weight"):
-        with _naming(name):
-            weights = _check_sample_weight(sample_weight, sequences, dtype=np.float64, ensure_non_negative=True)
-        return weights * self._class_weights(targets, weights, learn)
-
     def _class_weights(self, targets, weights, learn):
         """Factor of each sequence's weight that its target asks for; learnt from these data, or as it was learnt."""
         return 1.0
@@ -395,79 +405,69 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         if self.early_stopping is False:
             raise ValueError('X_val was passed, but early_stopping=False: set it to True or "auto".')
         with _naming("X_val"):
-            sequences = validate_sequences(self, X_val, reset=False)
+            sequences = self._check_sequences(X_val, reset=False)
         with _naming("y_val"):
             check_consistent_length(sequences, y_val)
-            targets = self._encode_targets(y_val, reset=False)
-        weights = self._weights(sample_weight_val, sequences, targets, learn=False, name="sample_weight_val")
-        return sequences, targets, weights
+            return self._data(X_val, sequences, y_val, sample_weight_val, reset=False, learn=False, suffix="_val")
 
-    def _split(self, rows, targets, groups, rng):
-        """Part `rows` into those to train on and those to watch."""
-        if len(rows) < 2:
-            raise ValueError("early_stopping=True needs at least two sequences (n_samples = 1): set it to False.")
-        strata = self._strata(targets[rows])
-        if groups is None:
-            kept, held_out = train_test_split(
-                rows, test_size=self._n_held_out(len(rows)), random_state=rng, stratify=strata
-            )
-            return np.sort(kept), held_out
-        n_groups = len(np.unique(groups[rows]))
-        if n_groups < 2:
-            raise ValueError("early_stopping needs at least two groups to hold one out: set it to False.")
-        n_held_out = self._n_held_out(n_groups)
-        if strata is None:
-            splitter = GroupShuffleSplit(1, test_size=n_held_out, random_state=rng)
-            kept, held_out = next(splitter.split(rows, groups=groups[rows]))
-            return rows[kept], rows[held_out]
-        # Folds of whole groups with the classes spread evenly: as many of them are held out as come nearest the share.
-        n_folds = int(min(20, n_groups, np.unique(strata, return_counts=True)[1].min()))
-        splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=rng)
-        folds = [fold for _, fold in splitter.split(rows, strata, groups[rows])]
-        n_held_out = int(np.clip(round(self.validation_fraction * n_folds), 1, n_folds - 1))
-        held_out = np.isin(np.arange(len(rows)), np.concatenate(folds[:n_held_out]))
-        return rows[~held_out], rows[held_out]
-
-    def _n_held_out(self, n):
-        """How many of n sequences or groups are held out."""
-        n_held_out = int(np.ceil(self.validation_fraction * n))
-        if n_held_out == n:
-            raise ValueError(
-                f"validation_fraction={self.validation_fraction} would hold out all {n} sequences or groups, and the "
-                "train set will be empty: lower it, or set early_stopping=False."
-            )
-        return n_held_out
-
-    def _strata(self, targets):
-        """Classes to spread evenly over both parts of a split, or None."""
-        return None
-
-    def _standardise(self, sequences, targets, weights, rows):
+    def _standardise(self, data, rows):
         """Learn how inputs are brought to mean 0 and variance 1 over all time steps of the training rows."""
-        n_features = sequences.n_features
+        sequences, n_features = data.sequences, data.sequences.n_features
         self._shift, self._scale = np.zeros(n_features), np.ones(n_features)
-        if self.standardize:
-            lengths = sequences.lengths
+        if self.standardize and self.embedding_dim is None:
+            lengths, weights = sequences.lengths, data.sequence_weights()
+            weights = weights / weights.max()
             parts = np.array_split(rows, min(len(rows), -(-lengths[rows].sum() // STEPS_AT_A_TIME)))
             scaler = fit_scaler(
                 "X", ((sequences[part].values, np.repeat(weights[part], lengths[part])) for part in parts)
             )
             self._shift, self._scale = scaler.mean_.astype(np.float64), 1 / scaler.scale_.astype(np.float64)
+        places = data.places(rows)
+        weights = data.weights[places]
+        self._loss.scale_targets(data.targets[places], weights / weights.max(), self.standardize)
 
-    def _data(self, sequences, targets, weights, rows):
-        return Data(sequences, rows, self._network_targets(targets), weights, self._shift, self._scale)
-
-    def _network_targets(self, targets):
-        """Targets in the units of the network's outputs."""
-        return targets
+    def _in_network_units(self, data):
+        return replace(data, targets=self._loss.encode(data.targets))
 
     def _outputs(self, X):
-        """The network's outputs for X, shape (n_sequences, n_outputs), in double precision."""
+        """The network's outputs for X, (n_sequences, n_outputs) or (total time steps, n_outputs), and their form."""
         if not hasattr(self, "_network"):
             check_is_fitted(self)  # its error; asking it each time would take a tenth of a small prediction
-        sequences = validate_sequences(self, X, reset=False)
-        n_threads = effective_n_threads(self.n_jobs)
-        return self._network.predict(sequences, self._shift, self._scale, n_threads).astype(np.float64)
+        sequences = self._check_sequences(X, reset=False)
+        out = self._network.predict(sequences, self._shift, self._scale, effective_n_threads(self.n_jobs))
+        return out, sequences
+
+    def _in_form(self, X, sequences, predictions):
+        """Predictions of time steps in the form that X came in; those of sequences as they are."""
+        if not self._network.architecture.return_sequences:
+            return predictions
+        return StepForm(X, sequences).restore(predictions)
+
+    def _has_attention(self):
+        if self.pooling != "attention":
+            raise AttributeError('attention_weights needs pooling="attention".')
+        return True
+
+    @available_if(_has_attention)
+    def attention_weights(self, X):
+        """How much each time step counts in the weighted mean that the output layer sees.
+
+        Parameters
+        ----------
+        X : array, data frame, list or Sequences
+            Sequences in any form that :func:`~sklstm.as_sequences` accepts, of as many features as in `fit`.
+
+        Returns
+        -------
+        weights : ndarray of shape (n_sequences, n_timesteps) or list of ndarray of shape (n_timesteps_i,)
+            In the form that X came in, an array with NaN for padding, or a list. Those of a sequence sum to 1.
+        """
+        check_is_fitted(self)
+        sequences = self._check_sequences(X, reset=False)
+        weights = self._network.attention_weights(
+            sequences, self._shift, self._scale, effective_n_threads(self.n_jobs)
+        )
+        return StepForm(X, sequences).restore(weights.ravel().astype(np.float64))
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_network")

@@ -6,11 +6,12 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from ._core import losses
 from .base import BaseLSTM
 from .docs import shared_documentation
+from .losses import BinaryLogLoss, MultinomialLogLoss
+from .metrics import sequence_scorer
 
 __all__ = ["LSTMClassifier"]
 
@@ -66,6 +67,17 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         self,
         hidden_layer_sizes=(64,),
         *,
+        cell="lstm",
+        activation="tanh",
+        recurrent_activation="logistic",
+        bidirectional=False,
+        pooling="last",
+        return_sequences=False,
+        skip_connection=False,
+        embedding_dim=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        class_weight=None,
         solver="adam",
         alpha=0.0001,
         l1_ratio=0.0,
@@ -93,41 +105,9 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         n_jobs=None,
         max_memory=None,
         dtype="float32",
-        class_weight=None,
     ):
-        super().__init__(
-            hidden_layer_sizes,
-            solver=solver,
-            alpha=alpha,
-            l1_ratio=l1_ratio,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            learning_rate_init=learning_rate_init,
-            power_t=power_t,
-            max_iter=max_iter,
-            max_fun=max_fun,
-            shuffle=shuffle,
-            random_state=random_state,
-            tol=tol,
-            verbose=verbose,
-            warm_start=warm_start,
-            momentum=momentum,
-            nesterovs_momentum=nesterovs_momentum,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            beta_1=beta_1,
-            beta_2=beta_2,
-            epsilon=epsilon,
-            n_iter_no_change=n_iter_no_change,
-            clip_norm=clip_norm,
-            standardize=standardize,
-            n_jobs=n_jobs,
-            max_memory=max_memory,
-            dtype=dtype,
-        )
-        self.class_weight = class_weight
+        self._set_parameters(locals())
 
-    @available_if(BaseLSTM._has_partial_fit)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch on more data, keeping the optimizer's state.
@@ -161,7 +141,7 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
     def predict(self, X):
-        """Predict the labels of sequences.
+        """Predict the labels of sequences, or of their time steps.
 
         Parameters
         ----------
@@ -170,11 +150,17 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
 
         Returns
         -------
-        y : ndarray of shape (n_sequences,)
-            The most probable label of each sequence.
+        y : ndarray of shape (n_sequences,) or (n_sequences, n_labels)
+            The most probable label of each sequence; with several labels a sequence, which of them it has. With
+            ``return_sequences=True`` the same for every time step, in the form that X came in: an array
+            (n_sequences, n_timesteps, ...), with NaN (or None) for padding, or a list of arrays (n_timesteps_i, ...).
         """
-        scores = self.decision_function(X)
-        return self.classes_[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
+        out, sequences = self._outputs(X)
+        if self._multilabel:
+            predicted = (out > 0).astype(int)
+        else:
+            predicted = self.classes_[(out.ravel() > 0).astype(int) if out.shape[1] == 1 else out.argmax(axis=1)]
+        return self._in_form(X, sequences, predicted)
 
     def decision_function(self, X):
         """Scores of the classes before they become probabilities.
@@ -187,10 +173,10 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         Returns
         -------
         scores : ndarray of shape (n_sequences,) or (n_sequences, n_classes)
-            With two classes the log odds of ``classes_[1]``, else a score for each class.
+            With two classes the log odds of ``classes_[1]``, else a score for each class, or the log odds of each
+            label. With ``return_sequences=True`` the same for every time step, in the form that X came in.
         """
-        outputs = self._outputs(X)
-        return outputs.ravel() if len(self.classes_) == 2 else outputs
+        return self._of_scores(X, lambda scores: scores)
 
     def predict_proba(self, X):
         """Probabilities of the classes.
@@ -203,13 +189,12 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         Returns
         -------
         probabilities : ndarray of shape (n_sequences, n_classes)
-            In the order of `classes_`; each row sums to 1. A sequence's probabilities have the same bits whatever other
-            sequences they are predicted with, in whatever order and on however many threads.
+            In the order of `classes_`; each row sums to 1, but for several labels a sequence, of which each has a
+            probability of its own. With ``return_sequences=True`` the same for every time step, in the form that X came
+            in. A sequence's probabilities have the same bits whatever other sequences they are predicted with, in
+            whatever order and on however many threads.
         """
-        scores = self.decision_function(X)
-        if scores.ndim == 1:
-            return np.column_stack([expit(-scores), expit(scores)])
-        return softmax(scores, axis=1)
+        return self._of_scores(X, self._probabilities)
 
     def predict_log_proba(self, X):
         """Logarithms of the probabilities of the classes.
@@ -224,39 +209,99 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         log_probabilities : ndarray of shape (n_sequences, n_classes)
             Finite where the probability itself would round to zero.
         """
-        scores = self.decision_function(X)
+        return self._of_scores(X, self._log_probabilities)
+
+    def _of_scores(self, X, function):
+        out, sequences = self._outputs(X)
+        scores = out.astype(np.float64)
+        return self._in_form(X, sequences, function(scores.ravel() if len(self.classes_) == 2 and scores.shape[1] == 1 else scores))
+
+    def _probabilities(self, scores):
+        if self._multilabel:
+            return expit(scores)
+        if scores.ndim == 1:
+            return np.column_stack([expit(-scores), expit(scores)])
+        return softmax(scores, axis=1)
+
+    def _log_probabilities(self, scores):
+        if self._multilabel:
+            return log_expit(scores)
         if scores.ndim == 1:
             return np.column_stack([log_expit(-scores), log_expit(scores)])
         return log_softmax(scores, axis=1)
 
+    def score(self, X, y, sample_weight=None):
+        """Accuracy of the predicted labels.
+
+        Parameters
+        ----------
+        X : array, data frame, list or Sequences
+            Sequences in any form that :func:`~sklstm.as_sequences` accepts, of as many features as in `fit`.
+
+        y : array-like of shape (n_sequences,) or (n_sequences, n_labels), or as in `fit` for every time step
+            The true labels.
+
+        sample_weight : array-like of shape (n_sequences,), or as in `fit` for every time step, default=None
+            Weights.
+
+        Returns
+        -------
+        accuracy : float
+            Share of the sequences, or of the time steps, whose label (or all of whose labels) is right.
+        """
+        if self.return_sequences:
+            return sequence_scorer("accuracy")(self, X, y, sample_weight=sample_weight)
+        return super().score(X, y, sample_weight)
+
     def _encode_targets(self, y, reset, classes=None):
-        try:
-            y = column_or_1d(y, warn=True)
-        except ValueError as error:
-            raise ValueError(f"y must hold one label a sequence: {error}") from error
-        check_array(y, dtype=None, ensure_2d=False, input_name="y", estimator=self)
+        if not self.return_sequences and type_of_target(y) != "multilabel-indicator":
+            try:
+                y = column_or_1d(y, warn=True)
+            except ValueError as error:
+                raise ValueError(f"y must hold one label a sequence: {error}") from error
+        multilabel = type_of_target(y) == "multilabel-indicator"
+        y = check_array(y, dtype=None, ensure_2d=False, input_name="y", estimator=self)
+        if self.return_sequences and y.ndim == 2 and y.shape[1] == 1:
+            y = y.ravel()
         check_classification_targets(y)
         if reset:
+            self._multilabel = multilabel
+            self._learn_classes(y, classes)
+        elif multilabel != self._multilabel or (multilabel and y.shape[1] != len(self.classes_)):
+            raise ValueError(
+                "y must hold "
+                + (f"{len(self.classes_)} columns of 0 and 1, one a label" if self._multilabel else "one label a sequence")
+                + f", as in fit; its shape is {y.shape}."
+            )
+        elif classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
+            raise ValueError(f"classes={classes!r} are not those of the first call, {self.classes_!r}.")
+        if multilabel:
+            return np.asarray(y, dtype=np.float64)
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(f"y contains classes that are not among the known ones, {self.classes_!r}: {unknown!r}.")
+        return np.searchsorted(self.classes_, y).astype(np.float64)[:, np.newaxis]
+
+    def _learn_classes(self, y, classes):
+        if self._multilabel:
+            self.classes_ = np.arange(y.shape[1]) if classes is None else np.asarray(classes)
+            self._loss, self._n_targets = BinaryLogLoss(), y.shape[1]
+        else:
             self.classes_ = np.unique(y if classes is None else classes)
             if len(self.classes_) < 2:
                 raise ValueError(
                     f"A classifier needs at least two classes, but y holds only one class: {self.classes_[0]}."
                 )
             binary = len(self.classes_) == 2
-            self.n_outputs_ = 1 if binary else len(self.classes_)
-            self.out_activation_ = "logistic" if binary else "softmax"
-        elif classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
-            raise ValueError(f"classes={classes!r} are not those of the first call, {self.classes_!r}.")
-        unknown = np.setdiff1d(y, self.classes_)
-        if len(unknown):
-            raise ValueError(f"y contains classes that are not among the known ones, {self.classes_!r}: {unknown!r}.")
-        return np.searchsorted(self.classes_, y).astype(np.float64)[:, np.newaxis]
-
-    @property
-    def _loss(self):
-        return losses.binary_log_loss if self.n_outputs_ == 1 else losses.multinomial_log_loss
+            self._loss, self._n_targets = BinaryLogLoss() if binary else MultinomialLogLoss(len(self.classes_)), 1
+        self.n_outputs_ = self._loss.n_network_outputs(self._n_targets)
+        self.out_activation_ = self._loss.out_activation
 
     def _class_weights(self, targets, weights, learn):
+        if self._multilabel:
+            if self.class_weight is not None:
+                raise ValueError("class_weight is for one label a sequence: with several, weigh them by sample_weight.")
+            return 1.0
         labels = targets[:, 0].astype(int)
         if learn:
             self._class_factors = self._factors_of_classes(labels[weights > 0])
@@ -278,12 +323,17 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
             raise ValueError(f"class_weight has weights for {unknown}, but the classes are {self.classes_.tolist()}.")
         return np.array([weight.get(label, 1.0) for label in self.classes_], dtype=np.float64)
 
-    def _strata(self, targets):
-        # With a class of one member, or more classes than sequences to hold out, there is no even spread.
-        counts = np.unique(targets, return_counts=True)[1]
-        n_held_out = self._n_held_out(len(targets))
-        return targets[:, 0] if counts.min() > 1 and min(n_held_out, len(targets) - n_held_out) >= len(counts) else None
+    def _labels(self, targets):
+        return None if self._multilabel else targets[:, 0]
 
     def _validation_score(self, out, targets, weights):
-        predicted = out.ravel() > 0 if out.shape[1] == 1 else out.argmax(axis=1)
-        return float(np.average(predicted == targets[:, 0], weights=weights))
+        if self._multilabel:
+            right = ((out > 0) == (targets > 0)).all(axis=1)
+        else:
+            right = (out.ravel() > 0 if out.shape[1] == 1 else out.argmax(axis=1)) == targets[:, 0]
+        return float(np.average(right, weights=weights))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

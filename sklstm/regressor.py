@@ -1,5 +1,7 @@
 """The regressor: numbers out of sequences."""
 
+from numbers import Real
+
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
@@ -10,6 +12,7 @@ from ._core import losses
 from .base import BaseLSTM, fit_scaler
 from .docs import shared_documentation
 from .sequences import real_array
+from .threads import effective_n_threads
 
 __all__ = ["LSTMRegressor"]
 
@@ -49,6 +52,60 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
     """
 
     @available_if(BaseLSTM._has_partial_fit)
+    _parameter_constraints: dict = {  # noqa: RUF012 - scikit-learn's convention
+        **BaseLSTM._parameter_constraints,
+        "loss": [StrOptions(set(REGRESSION_LOSSES))],
+        "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
+        "delta": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(64,),
+        *,
+        cell="lstm",
+        activation="tanh",
+        recurrent_activation="logistic",
+        bidirectional=False,
+        pooling="last",
+        return_sequences=False,
+        skip_connection=False,
+        embedding_dim=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        loss="squared_error",
+        quantile=0.5,
+        delta=1.35,
+        solver="adam",
+        alpha=0.0001,
+        l1_ratio=0.0,
+        batch_size=32,
+        learning_rate="adaptive",
+        learning_rate_init=0.01,
+        power_t=0.5,
+        max_iter=200,
+        max_fun=15000,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping="auto",
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        clip_norm=1.0,
+        standardize=True,
+        n_jobs=None,
+        max_memory=None,
+        dtype="float32",
+    ):
+        self._set_parameters(locals())
+
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch on more data, keeping the optimizer's state.
@@ -73,53 +130,131 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
         """
         return self._partial_fit(X, y, sample_weight)
 
-    def predict(self, X):
-        """Predict the targets of sequences.
+    def predict(self, X, return_std=False):
+        """Predict the targets of sequences, or of their time steps.
 
         Parameters
         ----------
         X : array, data frame, list or Sequences
             Sequences in any form that :func:`~sklstm.as_sequences` accepts, of as many features as in `fit`.
 
+        return_std : bool, default=False
+            Whether to return the standard deviations too, which ``loss="gaussian_nll"`` learns.
+
         Returns
         -------
         y : ndarray of shape (n_sequences,) or (n_sequences, n_outputs)
-            The predictions, in the units of the targets. A sequence's prediction has the same bits whatever other
-            sequences it is predicted with, in whatever order and on however many threads.
-        """
-        y = self._outputs(X) * self._target_scale + self._target_shift
-        return y.ravel() if self._one_dimensional_target else y
+            The predictions, in the units of the targets; with a list of quantiles one axis more, of length n_quantiles.
+            With ``return_sequences=True`` the same for every time step, in the form that X came in: an array
+            (n_sequences, n_timesteps, ...), with NaN for padding, or a list of arrays (n_timesteps_i, ...). A
+            sequence's prediction has the same bits whatever other sequences it is predicted with, in whatever order and
+            on however many threads.
 
-    @property
-    def _loss(self):
-        return losses.squared_error
+        y_std : as y
+            Only if `return_std` is true.
+
+        Raises
+        ------
+        ValueError
+            If X does not fit the model, or `return_std` its loss.
+        """
+        if return_std and self.loss != "gaussian_nll":
+            raise ValueError(f'return_std=True needs loss="gaussian_nll", but loss="{self.loss}".')
+        out, sequences = self._outputs(X)
+        y = self._in_form(X, sequences, self._squeezed(self._loss.predict(out)))
+        if return_std:
+            return y, self._in_form(X, sequences, self._squeezed(self._loss.predict_std(out)))
+        return y
+
+    def _squeezed(self, y):
+        return y[:, 0] if self._one_dimensional_target else y
+
+    def score(self, X, y, sample_weight=None):
+        """Coefficient of determination, R2, or with several quantiles the share of the pinball loss explained.
+
+        Parameters
+        ----------
+        X : array, data frame, list or Sequences
+            Sequences in any form that :func:`~sklstm.as_sequences` accepts, of as many features as in `fit`.
+
+        y : array-like of shape (n_sequences,) or (n_sequences, n_outputs), or as in `fit` for every time step
+            The true targets.
+
+        sample_weight : array-like of shape (n_sequences,), or as in `fit` for every time step, default=None
+            Weights.
+
+        Returns
+        -------
+        score : float
+            1 for perfect predictions, 0 for those of a constant. With several outputs their mean. With a list of
+            quantiles, the mean of :func:`~sklearn.metrics.d2_pinball_score` over them.
+        """
+        if self._is_of_quantiles():
+            check_is_fitted(self)
+            sequences = self._check_sequences(X, reset=False)
+            data = self._data(X, sequences, y, sample_weight, reset=False, learn=False)
+            out = self._network.predict(sequences, self._shift, self._scale, effective_n_threads(self.n_jobs))
+            return self._validation_score(out, self._loss.encode(data.targets), data.weights)
+        if self.return_sequences:
+            return sequence_scorer("r2")(self, X, y, sample_weight=sample_weight)
+        return super().score(X, y, sample_weight)
+
+    def _is_of_quantiles(self):
+        return self.loss == "quantile" and np.ndim(self.quantile) == 1
+
+    def _new_loss(self):
+        if self.loss == "huber":
+            return Huber(self.delta)
+        if self.loss == "quantile":
+            return Quantile(self.quantile)
+        return REGRESSION_LOSSES[self.loss]()
 
     def _encode_targets(self, y, reset):
         y = real_array(y, "y")
-        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y", estimator=self)
+        missing = "allow-nan" if self.return_sequences else True
+        y = check_array(
+            y, dtype=np.float64, ensure_2d=False, input_name="y", estimator=self, ensure_all_finite=missing
+        )
         if y.ndim > 2:
-            raise ValueError(f"y must have the shape (n_sequences,) or (n_sequences, n_outputs), got {y.shape}.")
+            raise ValueError(
+                "y must have the shape (n_sequences,) or (n_sequences, n_outputs), or with return_sequences=True one "
+                f"axis more, of time steps; got {y.shape}."
+            )
         targets = y.reshape(len(y), -1)
+        made_of = self.loss, self.delta, np.array(self.quantile).tolist()
         if reset:
             self._one_dimensional_target = y.ndim == 1
-            self.n_outputs_ = targets.shape[1]
-            self.out_activation_ = "identity"
-        elif targets.shape[1] != self.n_outputs_:
-            raise ValueError(f"y has {targets.shape[1]} outputs, but {self.n_outputs_} are expected, as in fit.")
+            self._loss, self._loss_made_of = self._new_loss(), made_of
+            self._n_targets = targets.shape[1]
+            self.n_outputs_ = self._loss.n_network_outputs(self._n_targets)
+            self.out_activation_ = self._loss.out_activation
+        elif targets.shape[1] != self._n_targets:
+            raise ValueError(f"y has {targets.shape[1]} outputs, but {self._n_targets} are expected, as in fit.")
+        elif made_of != self._loss_made_of:
+            raise ValueError(
+                "loss, delta and quantile cannot change between calls that go on with a trained network. Set "
+                "warm_start=False, or clone the estimator."
+            )
         return targets
 
-    def _standardise(self, sequences, targets, weights, rows):
-        super()._standardise(sequences, targets, weights, rows)
-        self._target_shift, self._target_scale = np.zeros(self.n_outputs_), np.ones(self.n_outputs_)
-        if self.standardize:
-            scaler = fit_scaler("y", [(targets[rows], weights[rows])])
-            self._target_shift, self._target_scale = scaler.mean_, scaler.scale_
-
-    def _network_targets(self, targets):
-        return (targets - self._target_shift) / self._target_scale
-
     def _validation_score(self, out, targets, weights):
-        return r2_score(targets, out, sample_weight=weights) if len(out) > 1 else np.nan
+        """R2, or D2 of several quantiles, of outputs in the network's units, over the targets that are known."""
+        predictions = self._loss.in_network_units(out)
+        scores = []
+        for k in range(targets.shape[1]):
+            known = ~np.isnan(targets[:, k]) & (weights > 0)
+            if known.sum() < 2:
+                scores.append(np.nan)
+                continue
+            y, weight, predicted = targets[known, k], weights[known], predictions[known, k]
+            if self._is_of_quantiles():
+                scores += [
+                    d2_pinball_score(y, predicted[:, j], sample_weight=weight, alpha=quantile)
+                    for j, quantile in enumerate(self.quantile)
+                ]
+            else:
+                scores.append(r2_score(y, predicted, sample_weight=weight))
+        return float(np.mean(scores))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

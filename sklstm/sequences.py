@@ -184,7 +184,7 @@ def as_sequences(X):
         sequences = X
     elif type(X) is np.ndarray and X.ndim == 3 and X.dtype in COMPUTING_TYPES:
         sequences = _from_array(X)  # nothing to convert: what scikit-learn's checks take would be half of a prediction
-    elif _is_list(X):
+    elif is_list(X):
         sequences = _from_list(X)
     else:
         _reject_other_than_numbers(X)
@@ -227,6 +227,23 @@ def check_finite(sequences, name="X"):
         f"Input {name} contains {what}: in sequence {sequence}, time step {step_in_sequence}, feature {feature}. "
         "Fill gaps first, for example by carrying the last value forward, or leave such time steps out."
     )
+
+
+def check_tokens(sequences, name="X"):
+    """Raise a ValueError that says where the first value is that is no token: a whole number, zero or more."""
+    if sequences.n_features != 1:
+        raise ValueError(
+            f"With embedding_dim, {name} holds sequences of tokens, one a time step, but it has {sequences.n_features} "
+            "features."
+        )
+    values = sequences.values[:, 0]
+    wrong = np.flatnonzero((values < 0) | (values != np.floor(values)))
+    if len(wrong):
+        sequence = np.searchsorted(sequences.offsets, wrong[0], side="right") - 1
+        raise ValueError(
+            f"With embedding_dim, {name} holds tokens, whole numbers from 0, but sequence {sequence} has "
+            f"{values[wrong[0]]} at time step {wrong[0] - sequences.offsets[sequence]}."
+        )
 
 
 def real_array(values, name):
@@ -324,7 +341,7 @@ def validate_sequences(estimator, X, reset):
     time, but its ``n_features_in_`` is its number of columns, as scikit-learn's conventions demand; ``_n_features`` is
     the number of features of a time step in any case.
     """
-    if not (isinstance(X, Sequences) or _is_list(X) or len(getattr(X, "shape", ())) > 2):
+    if not (isinstance(X, Sequences) or is_list(X) or len(getattr(X, "shape", ())) > 2):
         sequences = _validate_table(estimator, X, reset)
     else:
         sequences = as_sequences(X)
@@ -343,7 +360,7 @@ def validate_sequences(estimator, X, reset):
     return sequences
 
 
-def _is_list(X):
+def is_list(X):
     """Whether X holds one sequence an element: a list, a tuple, or a one-dimensional array or column of objects."""
     if isinstance(X, list | tuple):
         return not _is_nested_table(X)

@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.optimize import minimize
@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ._core import optimizers as core
 from .minibatch import Minibatch
-from .network import TYPE_NAMES
+from .network import steps_of
 from .schedules import PLANNED
 from .threads import single_threaded_blas
 
@@ -23,31 +23,53 @@ LBFGS_PROGRESS = 2.2e-9
 
 @dataclass
 class Data:
-    """What a pass over the sequences needs: `rows` of them, their targets and weights, and how inputs are scaled."""
+    """Sequences, and a target and a weight of each, or of each of their time steps."""
 
     sequences: object
-    rows: np.ndarray
-    targets: np.ndarray  # (n_sequences, n_targets), float64
-    weights: np.ndarray  # (n_sequences,), float64
-    shift: np.ndarray
-    scale: np.ndarray
-    total_weight: float | None = None  # of the rows, before their weights were normalised
+    targets: np.ndarray  # (n, n_targets), float64
+    weights: np.ndarray  # (n,), float64
+    by_step: bool = False
 
-    def normalize(self):
-        """Bring the weights of the rows to mean 1."""
-        weights = self.weights[self.rows]
-        self.total_weight = weights.sum()
-        self.weights /= weights.mean()
+    def places(self, rows):
+        """Where the targets and weights of some sequences are."""
+        return steps_of(self.sequences.offsets[rows], self.sequences.lengths[rows]) if self.by_step else rows
+
+    def part(self, rows):
+        """The data of some sequences."""
+        places = self.places(rows)
+        return Data(self.sequences[rows], self.targets[places], self.weights[places], self.by_step)
+
+    def sequence_weights(self):
+        """The weight of each sequence: that of its heaviest time step."""
+        if not self.by_step:
+            return self.weights
+        return np.maximum.reduceat(self.weights, self.sequences.offsets[:-1])
+
+    def normalized(self, rows):
+        """With weights of mean 1 over these sequences."""
+        return replace(self, weights=self.weights / self.weights[self.places(rows)].mean())
 
 
 @dataclass
 class Objective:
-    """What is made small: a loss of the compiled core, a penalty, and the limit on the gradient's norm."""
+    """What is made small: a loss and a penalty, under dropout, and the limit on the gradient's norm."""
 
     loss: object
     alpha: float
     clip_norm: float | None
     l1_ratio: float = 0.0
+    dropout_between: float = 0.0
+    dropout_recurrent: float = 0.0
+
+    def dropout(self, rng):
+        """What a step drops, or None; the masks follow from a number that is drawn here."""
+        if not (self.dropout_between or self.dropout_recurrent):
+            return None
+        return {
+            "seed": int(rng.randint(np.iinfo(np.int64).max, dtype=np.int64)),
+            "between": float(self.dropout_between),
+            "recurrent": float(self.dropout_recurrent),
+        }
 
 
 @dataclass
@@ -75,59 +97,90 @@ class History:
 
 
 class Trainer:
-    """One network, its data and its optimizer, which a schedule may slow down as the sequences seen add up to t."""
+    """One network, the rows of its data to train on, and its optimizer.
 
-    def __init__(self, network, data, objective, optimizer, batch_size, n_threads, max_memory=None, schedule=None, t=0):
-        self.schedule, self.t = schedule, t
-        self.network, self.data, self.objective, self.optimizer = network, data, objective, optimizer
+    Parameters
+    ----------
+    network : Network
+    data : Data
+        With targets in the network's units.
+    rows : ndarray of int
+        The sequences to train on.
+    objective : Objective
+    optimizer : object of `optimizers`, or None for L-BFGS
+    scaling : pair of ndarray of shape (n_features,)
+        Inputs are standardised as (x - scaling[0]) * scaling[1].
+    rng : RandomState
+        Shuffles the rows, if `shuffle` is true, and draws what is dropped.
+    batch_size, n_threads, max_memory
+        As `Minibatch` has them.
+    schedule : callable or None
+        From the sequences seen to the learning rate.
+    t : int
+        Sequences seen before.
+    """
+
+    def __init__(
+        self, network, data, rows, objective, optimizer, scaling, rng, batch_size, n_threads, shuffle=True,
+        max_memory=None, schedule=None, t=0,
+    ):  # fmt: skip
+        self.network, self.data, self.rows, self.objective = network, data, rows, objective
+        self.optimizer, self.schedule, self.t = optimizer, schedule, t
+        self.scaling, self.rng, self.shuffle = scaling, rng, shuffle
         self.batch_size, self.n_threads = batch_size, n_threads
+        self.total_weight = data.weights[data.places(rows)].sum()
         network.fixed = False
-        self._minibatch = Minibatch(network, data.sequences, data.shift, data.scale, n_threads, max_memory)
-        self._minibatch.reserve(data.rows, batch_size)
-        self._loss = objective.loss[TYPE_NAMES[network.dtype]]
+        self._minibatch = Minibatch(network, data.sequences, *scaling, n_threads, max_memory)
+        self._minibatch.reserve(rows, batch_size)
 
-    def epoch(self, rng=None):
-        """Every row once, shuffled if a random state is given; returns the mean loss."""
-        rows = self.data.rows if rng is None else self.data.rows[rng.permutation(len(self.data.rows))]
-        total = 0.0
+    def epoch(self):
+        """Every row once; returns the mean loss."""
+        rows = self.rows[self.rng.permutation(len(self.rows))] if self.shuffle else self.rows
+        total = n_outputs = 0
         for batch in self._batches(rows):
-            total += self.step(batch) * len(batch)
-        return total / len(rows)
+            loss, n = self.step(batch)
+            total, n_outputs = total + loss * n, n_outputs + n
+        return total / n_outputs
 
     def step(self, rows):
-        """One minibatch forward and back, and one step of the optimizer; returns its loss with the penalty."""
+        """One minibatch forward and back, and one step of the optimizer.
+
+        Returns its loss with the penalty, and how many outputs that is the mean of.
+        """
         parameters, gradient = self.network.parameters, self._minibatch.gradient
-        loss = self._forward_and_back(rows) + self._add_penalty(parameters, gradient, len(rows))
+        loss, n = self._forward_and_back(rows, self.objective.dropout(self.rng))
+        loss += self._add_penalty(parameters, gradient, len(rows))
         if self.objective.clip_norm is not None:
             core.clip(gradient, self.objective.clip_norm, self.n_threads)
         if self.schedule is not None:
             self.optimizer.learning_rate = self.schedule(self.t)
         self.optimizer.step(parameters, gradient, self.n_threads)
         self.t += len(rows)
-        return loss
+        return loss, n
 
     def whole(self, parameters):
         """Loss of all rows, with the penalty, at these parameters, and its gradient, both in double precision."""
         self.network.parameters[:] = parameters
-        rows = self.data.rows
-        total, gradient = 0.0, np.zeros(len(parameters))
-        for batch in self._batches(rows):
-            share = len(batch) / len(rows)
-            total += share * self._forward_and_back(batch)
-            gradient += share * self._minibatch.gradient
+        total, n_outputs, gradient = 0.0, 0, np.zeros(len(parameters))
+        for batch in self._batches(self.rows):
+            loss, n = self._forward_and_back(batch)
+            total, n_outputs = total + loss * n, n_outputs + n
+            gradient += n * self._minibatch.gradient.astype(np.float64)
+        gradient /= n_outputs
         # Of the weights' sum: where they are whole numbers, they stand for repetitions of their sequences.
-        return total + self._add_penalty(parameters, gradient, self.data.total_weight), gradient
+        return total / n_outputs + self._add_penalty(parameters, gradient, self.total_weight), gradient
 
     def _batches(self, rows):
         return (rows[start : start + self.batch_size] for start in range(0, len(rows), self.batch_size))
 
-    def _forward_and_back(self, rows):
-        """The loss of a minibatch; its gradient, which depends on nothing else, is left in the minibatch."""
-        rows, out = self._minibatch.forward(rows)
+    def _forward_and_back(self, rows, dropout=None):
+        """The loss of a minibatch and its number of outputs; the gradient is left in the minibatch."""
+        rows, out = self._minibatch.forward(rows, dropout)
+        places = self._minibatch.steps if self.data.by_step else rows
         dout = np.empty_like(out)
-        loss = self._loss(out, self.data.targets[rows], self.data.weights[rows], dout)
+        loss = self.objective.loss(out, self.data.targets[places], self.data.weights[places], dout)
         self._minibatch.backward(dout)
-        return loss
+        return loss, len(out)
 
     def _add_penalty(self, parameters, gradient, n):
         """Add the penalty's share of n sequences to the gradient; returns it."""
@@ -139,11 +192,11 @@ class Trainer:
 
     def evaluate(self, data):
         """Loss on other data, without the penalty, and the outputs."""
-        out = self.network.predict(data.sequences, data.shift, data.scale, self.n_threads)
-        return self._loss(out, data.targets, data.weights, np.empty_like(out)), out
+        out = self.network.predict(data.sequences, *self.scaling, self.n_threads)
+        return self.objective.loss(out, data.targets, data.weights, np.empty_like(out)), out
 
 
-def train(trainer, validation, score, rng, settings, before_epoch):
+def train(trainer, validation, score, settings, before_epoch):
     """Train until the watched loss no longer falls, and leave the network with the weights of its best epoch.
 
     Parameters
@@ -154,8 +207,6 @@ def train(trainer, validation, score, rng, settings, before_epoch):
         Whose loss is watched; without it, the training loss.
     score : callable
         From the network's outputs on the validation data to the score that is recorded beside the loss.
-    rng : RandomState or None
-        Shuffles the rows; None leaves them in order.
     settings : object with max_iter, max_fun, tol, n_iter_no_change, learning_rate and verbose
     before_epoch : callable
         Called before an epoch; returns what is called after it, which returns True to stop.
@@ -169,7 +220,7 @@ def train(trainer, validation, score, rng, settings, before_epoch):
         if trainer.optimizer is None:
             _minimize(history, trainer, settings, before_epoch)
         else:
-            _descend(history, trainer, validation, score, rng, settings, before_epoch)
+            _descend(history, trainer, validation, score, settings, before_epoch)
     except KeyboardInterrupt:
         if history.best_parameters is None:
             raise
@@ -178,13 +229,13 @@ def train(trainer, validation, score, rng, settings, before_epoch):
     return history
 
 
-def _descend(history, trainer, validation, score, rng, settings, before_epoch):
+def _descend(history, trainer, validation, score, settings, before_epoch):
     """Epochs of minibatches."""
     network = trainer.network
     started = time.perf_counter()
     for epoch in range(1, settings.max_iter + 1):
         after_epoch = before_epoch()
-        loss = watched = trainer.epoch(rng)
+        loss = watched = trainer.epoch()
         if validation is not None:
             watched, out = trainer.evaluate(validation)
         if not (np.isfinite([loss, watched]).all() and np.isfinite(network.parameters).all()):

@@ -1,0 +1,18 @@
+"""Standardisation, and errors where it cannot be had."""
+
+import numpy as np
+from sklearn.preprocessing import StandardScaler
+
+
+def fit_scaler(name, parts):
+    """A `StandardScaler` of `parts`, pairs of values and weights; errors call the values by `name`."""
+    scaler = StandardScaler()
+    with np.errstate(all="ignore"):
+        for values, weights in parts:
+            scaler.partial_fit(values, sample_weight=weights)
+    too_large = ~(np.isfinite(scaler.mean_) & np.isfinite(scaler.scale_))
+    if too_large.any():
+        raise ValueError(
+            f"Column {np.argmax(too_large)} of {name} has values so large that their variance overflows. Rescale it."
+        )
+    return scaler

@@ -1,0 +1,84 @@
+"""What there is one of a time step: targets, weights and predictions, in the form of the sequences they belong to."""
+
+import numpy as np
+
+from .sequences import Sequences, is_list, real_array
+
+
+class StepForm:
+    """The form that sequences came in, for what goes with their time steps.
+
+    Inside, that is a table with a row a time step, sequence after sequence. Outside, it is an array of shape
+    (n_sequences, n_timesteps, ...) where X is an array or a table, and else a list of arrays (n_timesteps_i, ...).
+
+    Parameters
+    ----------
+    X : what the user passed
+    sequences : Sequences
+        What was made of it.
+    """
+
+    def __init__(self, X, sequences):
+        self._offsets, self._lengths = sequences.offsets, sequences.lengths
+        self._width = None if isinstance(X, Sequences) or is_list(X) else np.shape(X)[1]
+
+    def table(self, values, name):
+        """A row a time step, from an array (n_sequences, n_timesteps, ...) or a list of (n_timesteps_i, ...).
+
+        Of an array, what belongs to padding is left out.
+        """
+        values = np.asarray(values) if hasattr(values, "shape") else values
+        if isinstance(values, np.ndarray) and values.dtype != object:
+            return self._from_array(values, name)
+        try:
+            arrays = [np.asarray(value) for value in values]
+        except ValueError as error:
+            raise ValueError(f"{name} must hold an array of numbers or labels for each sequence of X.") from error
+        padded = self._width is not None
+        for i, (array, length) in enumerate(zip(arrays, self._lengths, strict=True)):
+            if array.ndim == 0 or not (len(array) == length or (padded and len(array) == self._width)):
+                found = "is a single value" if array.ndim == 0 else f"has {len(array)} time steps"
+                raise ValueError(
+                    f"{name}[{i}] {found}, but sequence {i} of X has {length} time steps: with return_sequences=True "
+                    f"{name} needs as many, one a time step."
+                )
+            if array.shape[1:] != arrays[0].shape[1:]:
+                raise ValueError(
+                    f"{name}[{i}] has {array.shape[1:]} values a time step, but {name}[0] has {arrays[0].shape[1:]}."
+                )
+        return np.concatenate([array[:length] for array, length in zip(arrays, self._lengths, strict=True)])
+
+    def _from_array(self, values, name):
+        width = self._lengths.max() if self._width is None else self._width
+        if values.ndim < 2 or values.shape[1] != width:
+            raise ValueError(
+                f"With return_sequences=True, {name} holds a value a time step: an array of shape (n_sequences, "
+                f"n_timesteps) or (n_sequences, n_timesteps, n_outputs), or a list of arrays. Its shape {values.shape} "
+                f"does not fit sequences of {width} time steps."
+            )
+        return values[np.arange(width) < self._lengths[:, np.newaxis]]
+
+    def weights(self, sample_weight, name):
+        """A weight a time step, from weights of the sequences, of time steps, or None."""
+        if sample_weight is None:
+            return np.ones(self._offsets[-1])
+        if np.ndim(sample_weight[0] if isinstance(sample_weight, list | tuple) else sample_weight) == (
+            0 if isinstance(sample_weight, list | tuple) else 1
+        ):
+            weights = real_array(sample_weight, name)
+            if weights.shape != self._lengths.shape:
+                raise ValueError(f"{name} has {len(weights)} elements, but X has {len(self._lengths)} sequences.")
+            return np.repeat(weights.astype(np.float64), self._lengths)
+        return real_array(self.table(sample_weight, name), name).astype(np.float64)
+
+    def restore(self, table):
+        """The form that X came in; padding becomes NaN, or None where values are not numbers."""
+        if self._width is None:
+            return np.split(table, self._offsets[1:-1])
+        shape = len(self._lengths), self._width, *table.shape[1:]
+        if len(table) == shape[0] * shape[1]:
+            return table.reshape(shape)
+        is_number = table.dtype.kind in "fiub"
+        result = np.full(shape, np.nan if is_number else None, dtype=np.float64 if is_number else object)
+        result[np.arange(self._width) < self._lengths[:, np.newaxis]] = table
+        return result
