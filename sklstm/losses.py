@@ -262,7 +262,7 @@ def _weighted_quantiles(values, weights, quantiles):
     """Of each column, without what is missing: the least value that has so much of the weight at or below it."""
     columns = []
     for column in values.T:
-        known = ~np.isnan(column) & (weights > 0)
+        known = ~np.isnan(column)
         columns.append(np.quantile(column[known], quantiles, weights=weights[known], method="inverted_cdf"))
     return np.stack(columns, axis=-1)
 
