@@ -102,13 +102,46 @@ def attention(network, h):
     return np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()
 
 
+def mean_over_rows(each, weight):
+    """Of losses (n, n_targets), where those of missing targets are NaN."""
+    return sum(w * np.nansum(row) / len(row) for row, w in zip(each, weight, strict=True)) / len(each)
+
+
 def squared_error(out, target, weight):
-    return sum(w * np.mean((o - t) ** 2) / 2 for o, t, w in zip(out, target, weight, strict=True)) / len(out)
+    return mean_over_rows((out - target) ** 2 / 2, weight)
+
+
+def absolute_error(out, target, weight):
+    return mean_over_rows(abs(out - target), weight)
+
+
+def huber(out, target, weight, delta):
+    error = abs(out - target)
+    return mean_over_rows(np.where(error <= delta, error**2 / 2, delta * (error - delta / 2)), weight)
+
+
+def quantile(out, target, weight, quantiles):
+    losses = []
+    for k, tau in enumerate(quantiles):
+        o = [out[:, first :: len(quantiles)] for first in range(k + 1)]
+        error = target - (o[0] + sum(np.log(1 + np.exp(gap)) for gap in o[1:]))
+        losses.append(mean_over_rows(np.where(error > 0, tau * error, (tau - 1) * error), weight))
+    return np.mean(losses)
+
+
+def poisson(out, target, weight):
+    return mean_over_rows(np.exp(out) - target * out, weight)
+
+
+def gaussian_nll(out, target, weight):
+    variance = np.exp(14 * np.tanh(out[:, 1::2] / 14))
+    return mean_over_rows((np.log(variance) + (out[:, ::2] - target) ** 2 / variance) / 2, weight)
 
 
 def binary_log_loss(out, target, weight):
-    p = logistic(out[:, 0])
-    return -sum(w * np.log(q if t else 1 - q) for q, t, w in zip(p, target[:, 0], weight, strict=True)) / len(out)
+    """Of one column or, summed over them, of several."""
+    p = logistic(out)
+    return out.shape[1] * mean_over_rows(-np.log(np.where(target, p, 1 - p)), weight)
 
 
 def multinomial_log_loss(out, target, weight):
@@ -118,6 +151,11 @@ def multinomial_log_loss(out, target, weight):
 
 LOSSES = {
     "squared_error": squared_error,
+    "absolute_error": absolute_error,
+    "huber": huber,
+    "quantile": quantile,
+    "poisson": poisson,
+    "gaussian_nll": gaussian_nll,
     "binary_log_loss": binary_log_loss,
     "multinomial_log_loss": multinomial_log_loss,
 }

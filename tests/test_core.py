@@ -1,4 +1,4 @@
-"""The forward pass, transcendental functions, losses and the layout of parameters, against NumPy."""
+"""The forward pass, transcendental functions and the layout of parameters, against NumPy."""
 
 import naive
 import numpy as np
@@ -6,9 +6,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm import Sequences
-from sklstm._core import kernels, losses
+from sklstm._core import kernels
 from sklstm.minibatch import Minibatch
-from sklstm.network import CELLS, TYPE_NAMES, Network
+from sklstm.network import CELLS, Network
 from sklstm.threads import single_threaded_blas
 
 TOLERANCES = {"float64": 1e-12, "float32": 1e-5}
@@ -217,34 +217,6 @@ def test_tanh_near_zero_is_the_identity(dtype):
     for sign in [1, -1]:
         kernels.tanh(sign * x, y)
         assert_array_equal(y, sign * x)
-
-
-# ---------------------------------------------------------------------------------------------- losses
-
-
-@pytest.mark.parametrize(
-    ("loss", "n_outputs"),
-    [("squared_error", 1), ("squared_error", 3), ("binary_log_loss", 1), ("multinomial_log_loss", 4)],
-)
-@pytest.mark.parametrize("dtype", TOLERANCES)
-def test_losses_equal_twin(loss, n_outputs, dtype):
-    targets, weights = naive.random_targets(loss, 13, n_outputs)
-    out = (3 * np.random.RandomState(0).normal(size=(13, n_outputs))).astype(dtype)
-    value = getattr(losses, loss)[TYPE_NAMES[np.dtype(dtype)]](out, targets, weights, np.empty_like(out))
-    # Summed in double whatever the outputs are.
-    assert_allclose(value, naive.LOSSES[loss](out.astype(np.float64), targets, weights), rtol=1e-13)
-
-
-@pytest.mark.parametrize("score", [-800.0, -40.0, 40.0, 800.0])
-@pytest.mark.parametrize("label", [0, 1])
-def test_log_losses_far_from_zero(score, label):
-    """The loss of a confident error grows linearly, that of a confident hit vanishes, and nothing overflows."""
-    expected = max(0.0, -score if label else score)
-    right = score > 0
-    for loss, out in [(losses.binary_log_loss, [[score]]), (losses.multinomial_log_loss, [[0.0, score]])]:
-        out, dout = np.array(out), np.empty((1, np.size(out)))
-        assert_allclose(loss["double"](out, np.array([[float(label)]]), np.ones(1), dout), expected, atol=1e-15)
-        assert_allclose(dout[0, -1], float(right) - label, atol=1e-15)
 
 
 # ---------------------------------------------------------------------------------------------- layout

@@ -230,22 +230,6 @@ def test_minibatch_gradient_is_the_mean_of_its_sequences():
     assert_allclose(total, expected, rtol=1e-11, atol=1e-15)
 
 
-@pytest.mark.parametrize(
-    ("loss", "n_outputs"),
-    [("squared_error", 1), ("squared_error", 3), ("binary_log_loss", 1), ("multinomial_log_loss", 4)],
-)
-def test_derivatives_of_losses(loss, n_outputs):
-    targets, weights = naive.random_targets(loss, 6, n_outputs)
-    out = 3 * np.random.RandomState(0).normal(size=(6, n_outputs))
-    dout = np.full_like(out, np.nan)
-    function = getattr(losses, loss)["double"]
-    function(out, targets, weights, dout)
-    expected = derivatives(
-        lambda: function(out, targets, weights, np.empty_like(out)), out.reshape(-1), range(out.size)
-    )
-    assert_allclose(dout.reshape(-1), expected, rtol=1e-9, atol=1e-12)
-
-
 @pytest.mark.parametrize("name", ["layer_0.W_x", "layer_0.W_h", "layer_1.v", "output.b"])
 def test_the_check_itself_sees_small_errors(name, monkeypatch):
     """One part of the gradient, wrong by a thousandth of a percent, fails."""

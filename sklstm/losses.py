@@ -1,0 +1,276 @@
+"""Losses: what the network's outputs mean, and how far they are from the targets.
+
+A loss says how many outputs the network needs, brings targets to the network's units and outputs back to the targets',
+and says where the output layer's bias starts. Shapes: targets (n, n_targets), weights (n,), out (n, n_network_outputs).
+A target that is NaN is missing, which classifiers' labels never are.
+"""
+
+from numbers import Real
+
+import numpy as np
+
+from ._core import losses as core
+from .base import fit_scaler
+from .network import TYPE_NAMES
+
+# Least gap between two quantiles at the start, in network units: a small gap's derivative is about the gap itself, so
+# that one of 0, as between equal targets, could never open.
+LEAST_GAP = 0.01
+
+
+class _Loss:
+    """A compiled loss, called with the values of its parameters after its other arguments."""
+
+    _core = None
+    _core_parameters = ()
+
+    def __call__(self, out, target, weight, dout):
+        """Mean loss over the rows; writes its derivatives by `out` into `dout`."""
+        return self._core[TYPE_NAMES[out.dtype]](out, target, weight, dout, *self._core_parameters)
+
+
+class _RegressionLoss(_Loss):
+    """A loss of targets that are standardised, and that have one output of the network each."""
+
+    out_activation = "identity"
+    _outputs_of_a_target = 1
+
+    def n_network_outputs(self, n_outputs):
+        """How many outputs the network needs for so many targets."""
+        return n_outputs * self._outputs_of_a_target
+
+    def scale_targets(self, targets, weights, standardize):
+        """Learn how targets are brought to the network's units and back."""
+        observed = (~np.isnan(targets) & (weights[:, np.newaxis] > 0)).any(axis=0)
+        if not observed.all():
+            raise ValueError(
+                f"Column {np.argmin(observed)} of y has only missing values (NaN) where the weight is not zero: leave "
+                "the column out."
+            )
+        self._shift, self._scale = np.zeros(targets.shape[1]), np.ones(targets.shape[1])
+        if standardize:
+            self._shift, self._scale = self._learn_scale(targets, weights)
+
+    def _learn_scale(self, targets, weights):
+        scaler = fit_scaler("y", [(targets, weights)])
+        return scaler.mean_, scaler.scale_
+
+    def encode(self, targets):
+        """Targets in the network's units."""
+        return np.ascontiguousarray((targets - self._shift) / self._scale)
+
+    def predict(self, out):
+        """Predictions in the units of the targets, in double precision."""
+        return out.astype(np.float64) * self._scale + self._shift
+
+
+class SquaredError(_RegressionLoss):
+    """Half the squared error; predicts means."""
+
+    _core = staticmethod(core.squared_error)
+
+    def initial_bias(self, encoded, weights):
+        """Zero: the mean of standardised targets."""
+        return np.zeros(encoded.shape[1])
+
+
+class AbsoluteError(_RegressionLoss):
+    """The absolute error; predicts medians."""
+
+    _core = staticmethod(core.absolute_error)
+
+    def initial_bias(self, encoded, weights):
+        """The median of each target."""
+        return _weighted_quantiles(encoded, weights, 0.5)
+
+
+class Huber(_RegressionLoss):
+    """Squared up to an error of `delta`, in units of the standardised targets, and linear beyond."""
+
+    _core = staticmethod(core.huber)
+
+    def __init__(self, delta=1.35):
+        self._core_parameters = (delta,)
+
+    def initial_bias(self, encoded, weights):
+        """One of Huber's steps from the median of each target: near enough to the minimum to start from."""
+        (delta,) = self._core_parameters
+        median = _weighted_quantiles(encoded, weights, 0.5)
+        return median + _weighted_mean(np.clip(encoded - median, -delta, delta), weights)
+
+
+class Quantile(_RegressionLoss):
+    """Pinball loss; predicts one quantile, or several that never cross."""
+
+    _core = staticmethod(core.quantile)
+
+    def __init__(self, quantile=0.5):
+        quantiles = np.atleast_1d(quantile)
+        numbers = all(isinstance(q, Real) for q in quantiles.tolist())
+        if quantiles.ndim != 1 or not (numbers and quantiles.size and (np.diff([0, *quantiles, 1]) > 0).all()):
+            raise ValueError(
+                "quantile must be a number between 0 and 1, both excluded, or a list of such numbers in rising order, "
+                f"got {quantile!r}."
+            )
+        self._one = np.ndim(quantile) == 0
+        self._core_parameters = (quantiles.astype(np.float64),)
+        self._outputs_of_a_target = len(quantiles)
+
+    def initial_bias(self, encoded, weights):
+        """The quantiles of each target: the first, and what softplus turns into the gaps to the next."""
+        quantiles = _weighted_quantiles(encoded, weights, self._core_parameters[0])
+        gaps = np.maximum(np.diff(quantiles, axis=0), LEAST_GAP)
+        inverse = gaps + np.log(-np.expm1(-gaps))
+        return np.concatenate([quantiles[:1], inverse]).T.ravel()
+
+    def predict(self, out):
+        """Quantiles (n, n_targets) or, of several, (n, n_targets, n_quantiles), in the units of the targets.
+
+        Adding what is not negative, multiplying by what is positive and adding the same never change an order, and
+        neither does their rounding.
+        """
+        out = out.astype(np.float64).reshape(len(out), -1, self._outputs_of_a_target)
+        out[:, :, 1:] = np.logaddexp(0, out[:, :, 1:])
+        quantiles = np.cumsum(out, axis=2) * self._scale[:, np.newaxis] + self._shift[:, np.newaxis]
+        return quantiles[:, :, 0] if self._one else quantiles
+
+
+class Poisson(_RegressionLoss):
+    """Poisson deviance of counts, or other targets that are never negative; the outputs are logarithms."""
+
+    out_activation = "exp"
+    _core = staticmethod(core.poisson)
+
+    def scale_targets(self, targets, weights, standardize):
+        """Learn the mean of each target, which becomes 1."""
+        _check_not_negative(targets)
+        super().scale_targets(targets, weights, standardize)
+        none = ~((targets > 0) & (weights[:, np.newaxis] > 0)).any(axis=0)
+        if none.any():
+            raise ValueError(
+                f'Column {np.argmax(none)} of y is zero everywhere, and loss="poisson" would predict the logarithm of '
+                "zero: leave the column out, or choose another loss."
+            )
+
+    def _learn_scale(self, targets, weights):
+        mean = fit_scaler("y", [(targets, weights)]).mean_
+        return np.zeros_like(mean), mean
+
+    def encode(self, targets):
+        """Targets in the network's units: multiples of the mean."""
+        _check_not_negative(targets)
+        return super().encode(targets)
+
+    def initial_bias(self, encoded, weights):
+        """The logarithm of each target's mean."""
+        return np.log(_weighted_mean(encoded, weights))
+
+    def predict(self, out):
+        """Means, in the units of the targets."""
+        return super().predict(np.exp(np.minimum(out.astype(np.float64), core.MAX_LOG_RATE)))
+
+
+class GaussianNLL(_RegressionLoss):
+    """Negative log likelihood of a normal distribution; predicts its mean and its standard deviation."""
+
+    _core = staticmethod(core.gaussian_nll)
+    _outputs_of_a_target = 2
+
+    def initial_bias(self, encoded, weights):
+        """The mean and the log variance of each target."""
+        limit = core.MAX_LOG_VARIANCE
+        mean = _weighted_mean(encoded, weights)
+        with np.errstate(divide="ignore"):
+            log_variance = np.log(_weighted_mean((encoded - mean) ** 2, weights))
+        # Near the limit, and beyond it, there is no derivative left to come back by.
+        log_variance = np.clip(log_variance, -limit / 2, limit / 2)
+        return np.column_stack([mean, limit * np.arctanh(log_variance / limit)]).ravel()
+
+    def predict(self, out):
+        """Means, in the units of the targets."""
+        return super().predict(out[:, ::2])
+
+    def predict_std(self, out):
+        """Standard deviations, in the units of the targets."""
+        limit = core.MAX_LOG_VARIANCE
+        bounded = np.tanh(out[:, 1::2].astype(np.float64, order="C") / limit)
+        return np.exp(limit / 2 * bounded) * self._scale
+
+
+class _ClassifierLoss(_Loss):
+    """A loss of labels, which go to the network as they are: numbers of classes, or 0 and 1."""
+
+    def n_network_outputs(self, n_outputs):
+        """How many outputs the network needs for so many columns of labels."""
+        return n_outputs
+
+    def scale_targets(self, targets, weights, standardize):
+        """Nothing to learn."""
+
+    def encode(self, targets):
+        """The labels in double precision."""
+        return np.ascontiguousarray(targets, dtype=np.float64)
+
+    def initial_bias(self, encoded, weights):
+        """Zero: all classes alike."""
+        return np.zeros(self.n_network_outputs(encoded.shape[1]))
+
+    def predict(self, out):
+        """Scores of the classes before they become probabilities, in double precision."""
+        return out.astype(np.float64)
+
+
+class BinaryLogLoss(_ClassifierLoss):
+    """Log loss of one column of 0 and 1, or of several that are independent; scores are the log odds of 1."""
+
+    out_activation = "logistic"
+    _core = staticmethod(core.binary_log_loss)
+
+
+class MultinomialLogLoss(_ClassifierLoss):
+    """Log loss of a softmax over the classes; labels are their numbers."""
+
+    out_activation = "softmax"
+    _core = staticmethod(core.multinomial_log_loss)
+
+    def __init__(self, n_classes):
+        self.n_classes = n_classes
+
+    def n_network_outputs(self, n_outputs):
+        """One for each class of the one column of labels."""
+        return self.n_classes
+
+
+REGRESSION_LOSSES = {
+    "squared_error": SquaredError,
+    "absolute_error": AbsoluteError,
+    "huber": Huber,
+    "quantile": Quantile,
+    "poisson": Poisson,
+    "gaussian_nll": GaussianNLL,
+}
+
+
+def _weighted_mean(values, weights):
+    """Of each column, without what is missing."""
+    known = ~np.isnan(values)
+    weights = known * weights[:, np.newaxis]
+    return np.sum(weights * np.where(known, values, 0), axis=0) / weights.sum(axis=0)
+
+
+def _weighted_quantiles(values, weights, quantiles):
+    """Of each column, without what is missing: the least value that has so much of the weight at or below it."""
+    columns = []
+    for column in values.T:
+        known = ~np.isnan(column)
+        columns.append(np.quantile(column[known], quantiles, weights=weights[known], method="inverted_cdf"))
+    return np.stack(columns, axis=-1)
+
+
+def _check_not_negative(targets):
+    if (targets < 0).any():
+        row, column = np.argwhere(targets < 0)[0]
+        raise ValueError(
+            f'y has a negative value, {targets[row, column]} in row {row}, column {column}, but loss="poisson" needs '
+            "values of zero or more. Choose another loss."
+        )
