@@ -137,10 +137,10 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             rows, watched = self._hold_out(data, X_val, y_val, sample_weight_val, groups, rng)
             trainer = self._trainer(data.normalized(rows), rows, rng, going_on)
             if watched is not None:
-                watched = self._in_network_units(watched.normalized(np.arange(len(watched.sequences))))
+                watched = watched.normalized(np.arange(len(watched.sequences)))
             history = train(
                 trainer,
-                watched,
+                watched and self._in_network_units(watched),
                 lambda out: self._validation_score(out, watched.targets, watched.weights),
                 self,
                 self._callback_hook(context, X, y, trainer.network),
@@ -211,16 +211,18 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
                 "choose another solver."
             )
         if self.solver == "lbfgs" and (self.dropout or self.recurrent_dropout):
-            raise ValueError('dropout does not go with solver="lbfgs", which needs the same loss every time: set it to 0.')
+            raise ValueError(
+                'dropout does not go with solver="lbfgs", which needs the same loss every time: set it to 0.'
+            )
         if self.return_sequences and self.pooling != "last":
             raise ValueError(
-                f'pooling="{self.pooling}" makes one of all time steps, but return_sequences=True asks for an output at '
-                "each: leave one of them out."
+                f'pooling="{self.pooling}" makes one of all time steps, but return_sequences=True asks for an output '
+                "at each: leave one of them out."
             )
         if self.skip_connection and self.embedding_dim is not None:
             raise ValueError(
-                "skip_connection=True takes the last inputs to the output layer as numbers, but with embedding_dim they "
-                "are tokens: leave one of them out."
+                "skip_connection=True takes the last inputs to the output layer as numbers, but with embedding_dim "
+                "they are tokens: leave one of them out."
             )
 
     def _check_data(self, X, y, sample_weight, reset, **about_targets):
@@ -464,9 +466,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         """
         check_is_fitted(self)
         sequences = self._check_sequences(X, reset=False)
-        weights = self._network.attention_weights(
-            sequences, self._shift, self._scale, effective_n_threads(self.n_jobs)
-        )
+        weights = self._network.attention_weights(sequences, self._shift, self._scale, effective_n_threads(self.n_jobs))
         return StepForm(X, sequences).restore(weights.ravel().astype(np.float64))
 
     def __sklearn_is_fitted__(self):

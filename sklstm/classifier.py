@@ -108,6 +108,7 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
     ):
         self._set_parameters(locals())
 
+    @available_if(BaseLSTM._has_partial_fit)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Train for one epoch on more data, keeping the optimizer's state.
@@ -214,7 +215,9 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
     def _of_scores(self, X, function):
         out, sequences = self._outputs(X)
         scores = out.astype(np.float64)
-        return self._in_form(X, sequences, function(scores.ravel() if len(self.classes_) == 2 and scores.shape[1] == 1 else scores))
+        return self._in_form(
+            X, sequences, function(scores.ravel() if len(self.classes_) == 2 and scores.shape[1] == 1 else scores)
+        )
 
     def _probabilities(self, scores):
         if self._multilabel:
@@ -270,7 +273,11 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         elif multilabel != self._multilabel or (multilabel and y.shape[1] != len(self.classes_)):
             raise ValueError(
                 "y must hold "
-                + (f"{len(self.classes_)} columns of 0 and 1, one a label" if self._multilabel else "one label a sequence")
+                + (
+                    f"{len(self.classes_)} columns of 0 and 1, one a label"
+                    if self._multilabel
+                    else "one label a sequence"
+                )
                 + f", as in fit; its shape is {y.shape}."
             )
         elif classes is not None and not np.array_equal(self.classes_, np.unique(classes)):

@@ -10,8 +10,8 @@ from numbers import Real
 import numpy as np
 
 from ._core import losses as core
-from .base import fit_scaler
 from .network import TYPE_NAMES
+from .scaling import fit_scaler
 
 # Least gap between two quantiles at the start, in network units: a small gap's derivative is about the gap itself, so
 # that one of 0, as between equal targets, could never open.

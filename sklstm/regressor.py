@@ -4,13 +4,16 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
-from sklearn.metrics import r2_score
+from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
-from ._core import losses
-from .base import BaseLSTM, fit_scaler
+from .base import BaseLSTM
 from .docs import shared_documentation
+from .losses import REGRESSION_LOSSES, Huber, Quantile
+from .metrics import sequence_scorer
 from .sequences import real_array
 from .threads import effective_n_threads
 
@@ -51,7 +54,6 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
     True
     """
 
-    @available_if(BaseLSTM._has_partial_fit)
     _parameter_constraints: dict = {  # noqa: RUF012 - scikit-learn's convention
         **BaseLSTM._parameter_constraints,
         "loss": [StrOptions(set(REGRESSION_LOSSES))],
@@ -106,6 +108,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
     ):
         self._set_parameters(locals())
 
+    @available_if(BaseLSTM._has_partial_fit)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
         """Train for one epoch on more data, keeping the optimizer's state.
@@ -194,7 +197,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
             sequences = self._check_sequences(X, reset=False)
             data = self._data(X, sequences, y, sample_weight, reset=False, learn=False)
             out = self._network.predict(sequences, self._shift, self._scale, effective_n_threads(self.n_jobs))
-            return self._validation_score(out, self._loss.encode(data.targets), data.weights)
+            return self._validation_score(out, data.targets, data.weights)
         if self.return_sequences:
             return sequence_scorer("r2")(self, X, y, sample_weight=sample_weight)
         return super().score(X, y, sample_weight)
@@ -212,9 +215,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
     def _encode_targets(self, y, reset):
         y = real_array(y, "y")
         missing = "allow-nan" if self.return_sequences else True
-        y = check_array(
-            y, dtype=np.float64, ensure_2d=False, input_name="y", estimator=self, ensure_all_finite=missing
-        )
+        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y", estimator=self, ensure_all_finite=missing)
         if y.ndim > 2:
             raise ValueError(
                 "y must have the shape (n_sequences,) or (n_sequences, n_outputs), or with return_sequences=True one "
@@ -238,8 +239,8 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
         return targets
 
     def _validation_score(self, out, targets, weights):
-        """R2, or D2 of several quantiles, of outputs in the network's units, over the targets that are known."""
-        predictions = self._loss.in_network_units(out)
+        """R2, or D2 of several quantiles, over the targets that are known."""
+        predictions = self._loss.predict(out)
         scores = []
         for k in range(targets.shape[1]):
             known = ~np.isnan(targets[:, k]) & (weights > 0)

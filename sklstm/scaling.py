@@ -10,7 +10,7 @@ def fit_scaler(name, parts):
     with np.errstate(all="ignore"):
         for values, weights in parts:
             scaler.partial_fit(values, sample_weight=weights)
-    too_large = ~(np.isfinite(scaler.mean_) & np.isfinite(scaler.scale_))
+    too_large = ~(np.isfinite(scaler.mean_) & np.isfinite(scaler.var_))
     if too_large.any():
         raise ValueError(
             f"Column {np.argmax(too_large)} of {name} has values so large that their variance overflows. Rescale it."
