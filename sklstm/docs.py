@@ -14,8 +14,9 @@ solver : {"adam", "adamw", "rmsprop", "sgd", "lbfgs"}, default="adam"
     - "rmsprop" [5]_: the gradient over the root of its running mean square, of which a step keeps 0.9.
     - "sgd": stochastic gradient descent with momentum.
     - "lbfgs" [6]_: L-BFGS on all data at once, for small ones. An iteration counts as an epoch, and training ends where
-      no derivative of the loss is larger than `tol`. It holds nothing out ("auto" early stopping is off) and has no
-      `partial_fit`; the learning rate, `shuffle`, `n_iter_no_change` and `clip_norm` have no effect.
+      no derivative of the loss is larger than `tol`, or the loss no longer falls. It holds nothing out ("auto" early
+      stopping is off) and has no `partial_fit`; the learning rate, `shuffle`, `n_iter_no_change` and `clip_norm` have
+      no effect.
 
 alpha : float, default=0.0001
     Strength of the penalty on the weights (not the biases), divided by the size of the minibatch; with

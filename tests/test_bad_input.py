@@ -445,10 +445,13 @@ VALUES = {
     "hidden_layer_sizes": [0, -1, 2.5, "64", None],
     "solver": ["lbfgs!", None, 3],
     "alpha": [-1e-9, "a", None, NAN],
+    "l1_ratio": [-0.1, 1.1, "a", None, NAN],
     "batch_size": [0, -1, 2.5, "auto", None],
-    "learning_rate": ["invscaling", 0.1, None],
+    "learning_rate": ["linear", 0.1, None],
     "learning_rate_init": [0, -0.1, "a", None, NAN],
+    "power_t": [-0.1, "a", None, NAN],
     "max_iter": [0, -1, 2.5, None],
+    "max_fun": [0, -1, 2.5, None],
     "shuffle": ["yes", None, 2],
     "random_state": ["a", -1, 1.5],
     "tol": [-1e-9, None, "a"],
@@ -494,6 +497,37 @@ def test_class_weight_is_validated(class_weight):
 def test_hidden_layer_sizes(Estimator, sizes):
     words = ["hidden_layer_sizes must be positive numbers of units", repr(sizes)]
     assert_raises(lambda: make(Estimator, hidden_layer_sizes=sizes).fit(CUBE, Y), ValueError, words)
+
+
+@ESTIMATORS
+@pytest.mark.parametrize("solver", ["adamw", "lbfgs"])
+def test_solvers_without_an_l1_penalty(Estimator, solver):
+    words = ["l1_ratio=0.5", f'solver="{solver}"', "set it to 0"]
+    assert_raises(lambda: make(Estimator, solver=solver, l1_ratio=0.5).fit(CUBE, Y), ValueError, words)
+
+
+@ESTIMATORS
+def test_lbfgs_watches_nothing(Estimator):
+    model = make(Estimator, solver="lbfgs")
+    words = ['solver="lbfgs"', "another solver"]
+    assert_raises(lambda: model.fit(CUBE, Y, X_val=CUBE, y_val=Y), ValueError, ["X_val", *words])
+    model.set_params(early_stopping=True)
+    assert_raises(lambda: model.fit(CUBE, Y), ValueError, ["early_stopping=True", *words])
+
+
+@ESTIMATORS
+def test_lbfgs_has_no_partial_fit(Estimator):
+    assert not hasattr(make(Estimator, solver="lbfgs"), "partial_fit")
+    with pytest.raises(AttributeError) as raised:
+        make(Estimator, solver="lbfgs").partial_fit(CUBE, Y)
+    assert 'solver="lbfgs" needs all at once' in str(raised.value.__cause__)
+
+
+@ESTIMATORS
+@pytest.mark.parametrize("learning_rate", ["cosine", "one_cycle"])
+def test_partial_fit_has_no_end(Estimator, learning_rate):
+    words = [f'learning_rate="{learning_rate}"', "known end", "partial_fit", '"constant"']
+    assert_raises(lambda: make(Estimator, learning_rate=learning_rate).partial_fit(CUBE, Y), ValueError, words)
 
 
 @ESTIMATORS

@@ -332,6 +332,8 @@ PARAMETERS = {
     "hidden_layer_sizes": (4, 3),
     "solver": "sgd",
     "alpha": 1.0,
+    "l1_ratio": 0.5,
+    "learning_rate": "one_cycle",
     "batch_size": 7,
     "learning_rate_init": 0.02,
     "max_iter": 2,
@@ -358,6 +360,37 @@ def test_every_parameter_has_an_effect(Estimator, name):
 def test_parameters_of_sgd_have_an_effect(Estimator, name, value):
     assert differ(fit(Estimator, solver="sgd"), fit(Estimator, solver="sgd", **{name: value}))
     assert not differ(fit(Estimator), fit(Estimator, **{name: value}))
+
+
+@ESTIMATORS
+def test_parameters_of_other_settings_have_an_effect(Estimator):
+    assert differ(fit(Estimator, learning_rate="invscaling"), fit(Estimator, learning_rate="invscaling", power_t=0.1))
+    assert differ(fit(Estimator, solver="lbfgs"), fit(Estimator, solver="lbfgs", max_fun=1))
+    for name, value in [("power_t", 0.1), ("max_fun", 1)]:
+        assert not differ(fit(Estimator), fit(Estimator, **{name: value}))
+
+
+@ESTIMATORS
+def test_adamw_decays_instead_of_a_penalty(Estimator):
+    model = fit(Estimator, solver="adamw", alpha=0.0)
+    assert_same_model(model, fit(Estimator, alpha=0.0))
+    # One step: the weights lose the share alpha * learning rate of what they began with, the biases nothing.
+    step = {"max_iter": 1, "batch_size": N, "dtype": "float64", "alpha": 0.5, "learning_rate_init": 0.01}
+    decayed, plain = fit(Estimator, solver="adamw", **step), fit(Estimator, **{**step, "alpha": 0.0})
+    start = fit(Estimator, **{**step, "alpha": 0.0, "learning_rate_init": 1e-300})
+    assert decayed.loss_curve_ == plain.loss_curve_
+    expected, n = plain._network.parameters.copy(), plain._network.n_weights
+    expected[:n] -= 0.005 * start._network.parameters[:n]
+    assert_allclose(decayed._network.parameters, expected, rtol=1e-12)
+
+
+@ESTIMATORS
+def test_an_l1_penalty_brings_weights_near_zero(Estimator):
+    parameters = {"alpha": 0.02, "max_iter": 200, "learning_rate": "cosine"}
+    lasso, ridge = (fit(Estimator, l1_ratio=l1_ratio, **parameters)._network for l1_ratio in [1.0, 0.0])
+    near_zero = [np.mean(np.abs(network.parameters[: network.n_weights]) < 1e-3) for network in [lasso, ridge]]
+    assert near_zero[0] > 0.5
+    assert near_zero[1] < 0.1
 
 
 @ESTIMATORS

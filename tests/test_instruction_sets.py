@@ -75,6 +75,8 @@ def check_optimizers():
             test_optimizers.test_adam_equals_twin(0.9, 0.999, 1e-8, dtype, size)
             for nesterov in [False, True]:
                 test_optimizers.test_sgd_equals_twin(0.9, nesterov, dtype, size)
+            test_optimizers.test_adamw_equals_twin(dtype, size)
+            test_optimizers.test_rmsprop_equals_twin(dtype, size)
             test_optimizers.test_clip(1.0, dtype, size)
             for make in test_optimizers.OPTIMIZERS.values():
                 test_optimizers.test_steps_do_not_depend_on_threads(make, dtype, size)

@@ -6,7 +6,7 @@ from checks import assert_same_bits
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm._core import optimizers as core
-from sklstm.optimizers import SGD, Adam
+from sklstm.optimizers import SGD, Adam, RMSprop
 
 TOLERANCES = {"float64": 1e-12, "float32": 1e-5}
 # Less than a vector, and a remainder of one; and several of the chunks of 4096 that threads take, the last one short.
@@ -44,6 +44,32 @@ def test_adam_equals_twin(beta_1, beta_2, epsilon, dtype, size):
 
 @SIZES
 @pytest.mark.parametrize("dtype", TOLERANCES)
+def test_adamw_equals_twin(dtype, size):
+    n_decayed = 2 * size // 3  # of several chunks, in the midst of one
+    before, after, gradients = steps(lambda p: Adam(p, 0.01, 0.9, 0.999, 1e-8, 0.5, n_decayed), dtype, size, 2)
+    expected, m, v = before.copy(), 0, 0
+    for t, g in enumerate(gradients, start=1):
+        m = 0.9 * m + 0.1 * g
+        v = 0.999 * v + 0.001 * g**2
+        expected[:n_decayed] *= 1 - 0.01 * 0.5
+        expected -= 0.01 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+    assert_allclose(after, expected, rtol=TOLERANCES[dtype], atol=TOLERANCES[dtype])
+
+
+@SIZES
+@pytest.mark.parametrize("dtype", TOLERANCES)
+def test_rmsprop_equals_twin(dtype, size):
+    before, after, gradients = steps(lambda p: RMSprop(p, 0.01, 1e-3), dtype, size, 2)
+    expected, square = before.copy(), 0
+    for g in gradients:
+        square = 0.9 * square + 0.1 * g**2
+        expected -= 0.01 * g / (np.sqrt(square) + 1e-3)
+    assert after[3] == before[3]
+    assert_allclose(after, expected, rtol=TOLERANCES[dtype], atol=TOLERANCES[dtype])
+
+
+@SIZES
+@pytest.mark.parametrize("dtype", TOLERANCES)
 @pytest.mark.parametrize("nesterov", [False, True])
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_sgd_equals_twin(momentum, nesterov, dtype, size):
@@ -58,6 +84,8 @@ def test_sgd_equals_twin(momentum, nesterov, dtype, size):
 
 OPTIMIZERS = {
     "adam": lambda p: Adam(p, 0.1, 0.9, 0.999, 1e-8),
+    "adamw": lambda p: Adam(p, 0.1, 0.9, 0.999, 1e-8, 0.5, len(p) // 2),
+    "rmsprop": lambda p: RMSprop(p, 0.1, 1e-8),
     "sgd": lambda p: SGD(p, 0.1, 0.9, False),
     "nesterov": lambda p: SGD(p, 0.1, 0.9, True),
 }
@@ -118,11 +146,29 @@ def test_clip_sums_in_double():
 
 
 @pytest.mark.parametrize("dtype", TOLERANCES)
-def test_penalty_is_on_weights_alone(dtype):
+@pytest.mark.parametrize(("l1", "l2"), [(0.0, 0.3), (0.2, 0.0), (0.2, 0.3)])
+def test_penalty_is_on_weights_alone(l1, l2, dtype):
     rng = np.random.RandomState(0)
     parameters, gradient = rng.normal(size=(2, 30)).astype(dtype)
+    parameters[4] = 0
     before = gradient.copy()
-    value = core.add_penalty(parameters, gradient, 20, 0.3)
-    assert_allclose(value, 0.15 * np.sum(parameters[:20].astype(np.float64) ** 2), rtol=1e-13)
-    assert_allclose(gradient[:20], before[:20] + 0.3 * parameters[:20], rtol=TOLERANCES[dtype], atol=TOLERANCES[dtype])
+    value = core.add_penalty(parameters, gradient, 20, l1, l2)
+    weights = parameters[:20].astype(np.float64)
+    assert_allclose(value, l1 * np.abs(weights).sum() + l2 / 2 * np.sum(weights**2), rtol=1e-13)
+    expected = before[:20] + l1 * np.sign(weights) + l2 * weights
+    assert_allclose(gradient[:20], expected, rtol=TOLERANCES[dtype], atol=TOLERANCES[dtype])
+    assert gradient[4] == before[4]
     assert_array_equal(gradient[20:], before[20:])
+
+
+def test_derivative_of_the_penalty():
+    rng = np.random.RandomState(0)
+    parameters, gradient = rng.normal(size=10), np.zeros(10)
+    core.add_penalty(parameters, gradient, 10, 0.2, 0.3)
+    for k in range(10):
+        values = []
+        for step in [1e-6, -1e-6]:
+            moved = parameters.copy()
+            moved[k] += step
+            values.append(core.add_penalty(moved, np.zeros(10), 10, 0.2, 0.3))
+        assert_allclose(gradient[k], (values[0] - values[1]) / 2e-6, rtol=1e-7)

@@ -33,8 +33,8 @@ static void NAME(scale)(ptrdiff_t n, REAL factor, REAL *restrict x)
 }
 
 /* Algorithm 1 of Kingma and Ba (2015), with both corrections for the moments' start at zero worked out beforehand:
-   rate = learning rate / (1 - beta_1^t), correction = 1 / sqrt(1 - beta_2^t). The parameters shrink by the share `decay`
-   besides (Loshchilov and Hutter 2019): in one subtraction, because 1 - decay would round decay away. */
+   rate = learning rate / (1 - beta_1^t), correction = 1 / sqrt(1 - beta_2^t). The parameters lose the share `decay`
+   besides (Loshchilov and Hutter 2019). */
 static void NAME(adam)(
     ptrdiff_t n,
     REAL *restrict params,          /* (n,)  in and out */
