@@ -257,15 +257,13 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         return super().score(X, y, sample_weight)
 
     def _encode_targets(self, y, reset, classes=None):
-        if not self.return_sequences and type_of_target(y) != "multilabel-indicator":
+        y = check_array(y, dtype=None, ensure_2d=False, input_name="y", estimator=self)
+        multilabel = type_of_target(y) == "multilabel-indicator"
+        if not multilabel:
             try:
-                y = column_or_1d(y, warn=True)
+                y = column_or_1d(y, warn=not self.return_sequences)
             except ValueError as error:
                 raise ValueError(f"y must hold one label a sequence: {error}") from error
-        multilabel = type_of_target(y) == "multilabel-indicator"
-        y = check_array(y, dtype=None, ensure_2d=False, input_name="y", estimator=self)
-        if self.return_sequences and y.ndim == 2 and y.shape[1] == 1:
-            y = y.ravel()
         check_classification_targets(y)
         if reset:
             self._multilabel = multilabel

@@ -26,6 +26,7 @@ class Data:
     targets: np.ndarray  # (n, n_targets), float64
     weights: np.ndarray  # (n,), float64
     by_step: bool = False
+    total_weight: float | None = None  # of what is trained on, before weights were normalised
 
     def places(self, rows):
         """Where the targets and weights of some sequences are."""
@@ -44,7 +45,8 @@ class Data:
 
     def normalized(self, rows):
         """With weights of mean 1 over these sequences."""
-        return replace(self, weights=self.weights / self.weights[self.places(rows)].mean())
+        weights = self.weights[self.places(rows)]
+        return replace(self, weights=self.weights / weights.mean(), total_weight=weights.sum())
 
 
 @dataclass
@@ -125,7 +127,6 @@ class Trainer:
         self.optimizer, self.schedule, self.t = optimizer, schedule, t
         self.scaling, self.rng, self.shuffle = scaling, rng, shuffle
         self.batch_size, self.n_threads = batch_size, n_threads
-        self.total_weight = data.weights[data.places(rows)].sum()
         network.fixed = False
         self._minibatch = Minibatch(network, data.sequences, *scaling, n_threads, max_memory)
         self._minibatch.reserve(rows, batch_size)
@@ -165,7 +166,7 @@ class Trainer:
             gradient += n * self._minibatch.gradient.astype(np.float64)
         gradient /= n_outputs
         # Of the weights' sum: where they are whole numbers, they stand for repetitions of their sequences.
-        return total / n_outputs + self._add_penalty(parameters, gradient, self.total_weight), gradient
+        return total / n_outputs + self._add_penalty(parameters, gradient, self.data.total_weight), gradient
 
     def _batches(self, rows):
         return (rows[start : start + self.batch_size] for start in range(0, len(rows), self.batch_size))
