@@ -1,0 +1,161 @@
+"""scikit-learn's metrics for models that answer at each time step."""
+
+import numpy as np
+from sklearn.metrics import get_scorer
+from sklearn.utils import get_tags
+from sklearn.utils.validation import _check_response_method
+
+from .sequences import as_sequences
+
+__all__ = ["sequence_scorer"]
+
+
+def sequence_scorer(scoring):
+    """Make a scorer of scikit-learn's score models with a target a time step.
+
+    The scorer counts the time steps of all sequences alike. It leaves out those whose target is missing (NaN or None),
+    those of weight zero, and padding.
+
+    Parameters
+    ----------
+    scoring : str or scorer
+        The name of one of scikit-learn's scorers, or what :func:`~sklearn.metrics.make_scorer` returns. With metadata
+        routing, the result requests what this scorer does.
+
+    Returns
+    -------
+    scorer : callable
+        ``scorer(estimator, X, y, sample_weight=None)``, to be passed as ``scoring`` to
+        :class:`~sklearn.model_selection.GridSearchCV` and the like. `y` is an array of shape (n_sequences, n_timesteps)
+        or (n_sequences, n_timesteps, n_outputs), or a list of one such array a sequence; `sample_weight` has the shape
+        (n_sequences,) or that of `y` without outputs. Where the outputs of a regression miss different targets, their
+        scores, each over its own time steps, are averaged.
+
+    Notes
+    -----
+    Where `y` holds lists of labels, or None among labels, pass a splitter such as
+    :class:`~sklearn.model_selection.KFold` as ``cv``: for a number scikit-learn looks for classes to stratify by, and
+    raises an error.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.dummy import DummyRegressor
+    >>> from sklstm.metrics import sequence_scorer
+    >>> scorer = sequence_scorer("neg_mean_absolute_error")
+    >>> X, y = np.zeros((2, 3)), np.array([[1.0, 2.0, np.nan], [3.0, 2.0, 2.0]])
+    >>> model = DummyRegressor(strategy="constant", constant=[2.0, 2.0, 2.0]).fit(X, np.zeros((2, 3)))
+    >>> print(scorer(model, X, y))
+    -0.4
+    """
+    scorer = get_scorer(scoring)
+    if not hasattr(scorer, "_response_method"):
+        raise ValueError(
+            f"scoring must be the name of a scorer or what sklearn.metrics.make_scorer returns, got {scoring!r}."
+        )
+    return _SequenceScorer(scorer)
+
+
+class _SequenceScorer:
+    def __init__(self, scorer):
+        self.scorer = scorer
+
+    def __repr__(self):
+        return f"sequence_scorer({self.scorer!r})"
+
+    def get_metadata_routing(self):
+        return self.scorer.get_metadata_routing()
+
+    def __call__(self, estimator, X, y, sample_weight=None):
+        method = _check_response_method(estimator, self.scorer._response_method)
+        response = method(X)
+        lengths = _lengths(X, response)
+        answers = _table(response, lengths, f"{method.__name__}(X)")
+        targets = _table(y, lengths, "y")
+        counts = ~_missing(targets)
+        weights = None
+        if sample_weight is not None:
+            weights = _step_weights(sample_weight, lengths)
+            counts[weights == 0] = False
+
+        def score(rows, outputs=...):
+            answered = _Answered(estimator, method.__name__, _plain(answers[rows, outputs]))
+            kwargs = {} if weights is None else {"sample_weight": weights[rows]}
+            return self.scorer(answered, X, _plain(targets[rows, outputs]), **kwargs)
+
+        if not counts.any():
+            raise ValueError("There is nothing to score: no time step has both a target in y and a weight.")
+        if counts.ndim == 1:
+            return score(counts)
+        if (counts.any(axis=1) == counts.all(axis=1)).all():
+            return score(counts.all(axis=1))
+        return np.mean([score(counts[:, output], output) for output in np.flatnonzero(counts.any(axis=0))])
+
+
+class _Answered:
+    """A stand-in for an estimator whose method has answered."""
+
+    def __init__(self, estimator, method, answers):
+        def answer(X):
+            return answers
+
+        answer.__name__ = method  # scikit-learn tells probabilities from classes by it
+        setattr(self, method, answer)
+        self._estimator = estimator
+
+    @property
+    def classes_(self):
+        return self._estimator.classes_
+
+    def __sklearn_tags__(self):
+        return get_tags(self._estimator)
+
+
+def _lengths(X, response):
+    """Time steps of each sequence, padding left out."""
+    if isinstance(response, list | tuple) or response.ndim == 1:
+        return [len(part) for part in response]
+    if np.ndim(X) == 3 and np.shape(X)[1] == response.shape[1]:
+        return as_sequences(X).lengths
+    return [response.shape[1]] * len(response)
+
+
+def _table(values, lengths, name):
+    """All time steps of all sequences, one below the other."""
+    values = _array_unless_list(values)
+    if len(values) != len(lengths):
+        raise ValueError(f"{name} has {len(values)} sequences, but X has {len(lengths)}.")
+    is_padded = isinstance(values, np.ndarray) and values.ndim > 1
+    parts = []
+    for i, (part, length) in enumerate(zip(values, lengths, strict=True)):
+        part = part if isinstance(part, np.ndarray) else np.asarray(part, dtype=object)  # else NaN would become "nan"
+        if part.ndim == 0:
+            raise ValueError(f"{name} must have a value at each time step, but for sequence {i} it is {part}.")
+        if len(part) != length and not (is_padded and len(part) > length):
+            raise ValueError(f"{name} has {len(part)} time steps for sequence {i}, but X has {length}.")
+        parts.append(part[:length])
+    return np.concatenate(parts)
+
+
+def _step_weights(sample_weight, lengths):
+    sample_weight = _array_unless_list(sample_weight)
+    if np.ndim(sample_weight[0]):
+        return _table(sample_weight, lengths, "sample_weight").astype(float)
+    if len(sample_weight) != len(lengths):
+        raise ValueError(f"sample_weight has {len(sample_weight)} elements, but X has {len(lengths)} sequences.")
+    return np.repeat(np.asarray(sample_weight, dtype=float), lengths)
+
+
+def _array_unless_list(values):
+    return values if isinstance(values, list | tuple) else np.asarray(values)
+
+
+def _missing(targets):
+    if targets.dtype == object:
+        return np.vectorize(lambda target: target is None or target != target, otypes=[bool])(targets)
+    return np.isnan(targets) if targets.dtype.kind == "f" else np.zeros(targets.shape, dtype=bool)
+
+
+def _plain(values):
+    """Labels or numbers that came as objects, in an array of their own type."""
+    return np.array(values.tolist()) if values.dtype == object else values
