@@ -200,6 +200,8 @@ def test_labels_that_are_numbers_with_gaps():
     known = ~np.isnan(all_y)
     expected = f1_score(all_y[known], Classifier((0, 1)).predict(np.concatenate(X)[known]))
     assert sequence_scorer("f1")(Classifier((0, 1)), X, y) == expected
+    whole = [[None if label != label else int(label) for label in part] for part in y]
+    assert sequence_scorer("f1")(Classifier((0, 1)), X, whole) == expected
 
 
 # ---------------------------------------------------------------------------------------------- responses and weights
