@@ -161,7 +161,7 @@ def forward(
     """One segment forward, from the state that the one before left; what the way back needs stays in `segment`."""
     cdef const stack_t* stack = <const stack_t*> &layout[0]
     cdef const layer_t* layers = <const layer_t*> (stack + 1)
-    cdef Py_ssize_t n = cumulative.shape[0] - 1, n_blocks = (n + BLOCK_ROWS - 1) // BLOCK_ROWS, block, k
+    cdef Py_ssize_t n = cumulative.shape[0] - 1, n_blocks = (n + BLOCK_ROWS - 1) // BLOCK_ROWS, block
     cdef floating* h_table = &table[0, column] if table.shape[0] else NULL
     with nogil:
         if first == 0:

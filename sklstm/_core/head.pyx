@@ -12,7 +12,7 @@ from libc.string cimport memcpy, memset
 from .kernels cimport SUM_ROWS, add_outer, drop, pack, panel, product, vector_tanh
 from .layer cimport mask_key
 from .packing cimport pack_step, value_t
-from .types cimport BLOCK_ROWS, dropout_t, head_t
+from .types cimport dropout_t, head_t
 
 cdef enum:
     ROWS_AT_A_TIME = 64      # of a table, by one thread
@@ -64,7 +64,6 @@ def mean_forward(const floating[:, ::1] table, const int64_t[::1] places, const 
                  floating[:, ::1] pooled, int n_threads):
     """Mean over the time steps of each sequence, into the first columns of `pooled`."""
     cdef Py_ssize_t n = lengths.shape[0], D = table.shape[1], r, t, k
-    cdef floating* out
     with nogil:
         for r in prange(n, schedule="dynamic", num_threads=n_threads):
             memset(&pooled[r, 0], 0, D * sizeof(floating))
