@@ -7,8 +7,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm import Sequences
 from sklstm._core import kernels, losses
+from sklstm.layout import CELLS, Architecture
 from sklstm.minibatch import Minibatch
-from sklstm.network import CELLS, TYPE_NAMES, Network
+from sklstm.network import TYPE_NAMES, Network
 from sklstm.threads import single_threaded_blas
 
 TOLERANCES = {"float64": 1e-12, "float32": 1e-5}
@@ -253,7 +254,7 @@ def test_log_losses_far_from_zero(score, label):
 @pytest.mark.parametrize("sizes", [(1,), (7,), (5, 3), (3, 9, 4)], ids=str)
 @pytest.mark.parametrize("cell", CELLS)
 def test_parts_cover_the_parameters_once(cell, sizes):
-    network = Network(6, sizes, 2, cell, "float32")
+    network = Network(Architecture(6, sizes, 2, cell, "float32"))
     covered = np.zeros(len(network.parameters), dtype=int)
     for name, (where, shape) in network.parts.items():
         covered[where] += 1
@@ -275,7 +276,7 @@ def test_parts_cover_the_parameters_once(cell, sizes):
 @pytest.mark.parametrize("dtype", TOLERANCES)
 @pytest.mark.parametrize("cell", CELLS)
 def test_initial_parameters(cell, dtype, sizes):
-    network = Network(6, sizes, 3, cell, dtype)
+    network = Network(Architecture(6, sizes, 3, cell, dtype))
     network.parameters[:] = np.nan
     network.initialize(np.random.RandomState(0))
     assert np.isfinite(network.parameters).all()
@@ -286,7 +287,7 @@ def test_initial_parameters(cell, dtype, sizes):
         gates = np.split(network.part(f"layer_{k}.W_h").astype(np.float64), CELLS[cell]["n_gates"], axis=1)
         for gate in gates:
             assert_allclose(gate @ gate.T, np.eye(H), atol=1e-13 if dtype == "float64" else 1e-6)
-        if H > 1:
+        if H > 1 and len(gates) > 1:
             assert not np.allclose(gates[0], gates[1])
         assert_array_equal(network.part(f"layer_{k}.v"), np.repeat(CELLS[cell]["initial"], H))
 
@@ -301,7 +302,7 @@ def assert_glorot(W, n_in, n_out):
 
 
 def test_forget_gate_starts_open():
-    network = Network(2, (3,), 1, "lstm", "float32")
+    network = Network(Architecture(2, (3,), 1))
     network.initialize(np.random.RandomState(0))
     assert_array_equal(network.part("layer_0.v"), [0] * 3 + [1] * 3 + [0] * 6)  # i, f, g, o
 

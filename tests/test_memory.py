@@ -12,8 +12,9 @@ from test_gradients import Problem
 
 from sklstm import LSTMClassifier, LSTMRegressor
 from sklstm import minibatch as minibatch_module
+from sklstm.layout import CELLS
 from sklstm.minibatch import Minibatch
-from sklstm.network import CELLS
+from sklstm.network import unscaled
 
 ESTIMATORS = pytest.mark.parametrize("Estimator", [LSTMRegressor, LSTMClassifier])
 SHIFT, SCALE = np.array([0.3, -1.0, 0.1]), np.array([0.5, 2.0, 1.5])
@@ -24,34 +25,38 @@ slow_to_converge = pytest.mark.filterwarnings("ignore:Training reached max_iter"
 
 
 def megabytes(minibatch):
-    """What a minibatch has allocated."""
+    """What a minibatch keeps allocated, but for what its head and the tables between levels of layers take."""
     return sum(getattr(minibatch, name).nbytes for name in ["gradient", "_scratch", "_packed", "_state", "_work"]) / 1e6
 
 
 def n_checkpoints(minibatch):
-    return sum(segment.checkpoint is not None for segment in minibatch._segments)
+    return sum(place.checkpoint is not None for place in minibatch._stack_places[0])
 
 
 def all_that_suffice(network, sequences, n_sequences, n_threads=1, n=4):
     """Megabytes from the least that can be worked in to all that can be used, found by bisection."""
 
-    def reserved(max_memory):
+    def checkpoints(max_memory):
         minibatch = Minibatch(
-            network, sequences, np.zeros(network.n_features), np.ones(network.n_features), n_threads, max_memory
+            network, sequences, *unscaled(sequences.n_features), n_threads, max_memory, input_gradient=True
         )
-        minibatch.reserve(slice(None), n_sequences)
-        return minibatch
-
-    too_little, least = 0.0, megabytes(reserved(None))
-    whole = least
-    while least - too_little > 1e-6:
-        middle = (too_little + least) / 2
         try:
-            reserved(middle)
-            least = middle
+            minibatch.reserve(slice(None), n_sequences)
         except ValueError:
-            too_little = middle
-    return np.linspace(least, whole + 1e-6, n)
+            return np.inf
+        return n_checkpoints(minibatch)
+
+    def least(most_checkpoints):
+        too_little, enough = 0.0, 1e3
+        while enough - too_little > 1e-6:
+            middle = (too_little + enough) / 2
+            if checkpoints(middle) <= most_checkpoints:
+                enough = middle
+            else:
+                too_little = middle
+        return enough
+
+    return np.linspace(least(1e9), least(0), n)
 
 
 @pytest.fixture
@@ -70,10 +75,10 @@ def test_the_same_bits_in_any_memory(cell, sizes, dtype):
     rows = np.random.RandomState(0).permutation(len(LENGTHS))
 
     def passes(max_memory, n_threads):
-        minibatch = Minibatch(network, SEQUENCES, SHIFT, SCALE, n_threads, max_memory)
+        minibatch = Minibatch(network, SEQUENCES, SHIFT, SCALE, n_threads, max_memory, input_gradient=True)
         for _ in range(2):  # the second in memory that the first has left
             order, out = minibatch.forward(rows)
-            dx = minibatch.backward(np.ascontiguousarray(out - 0.5), input_gradient=True)
+            dx = minibatch.backward(np.ascontiguousarray(out - 0.5))
             gradient = minibatch.gradient.copy()
         assert_array_equal(np.sort(order), np.arange(len(LENGTHS)))
         return minibatch, {"out": out, "gradient": gradient, "dx": dx}
