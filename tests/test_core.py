@@ -3,6 +3,7 @@
 import naive
 import numpy as np
 import pytest
+from checks import in_table_order
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm import Sequences
@@ -17,11 +18,14 @@ SHIFT, SCALE = np.array([0.3, -1.0, 0.1]), np.array([0.5, 2.0, 1.5])
 
 
 def forward(network, sequences, shift=SHIFT, scale=SCALE, rows=None, n_threads=2):
-    """Minibatch.forward, put back into the order of `rows`."""
+    """Minibatch.forward, put back into the order of `rows`; if there is an output at each step, of all rows."""
+    minibatch = Minibatch(network, sequences, shift, scale, n_threads)
     rows = np.arange(len(sequences)) if rows is None else rows
-    order, out = Minibatch(network, sequences, shift, scale, n_threads).forward(rows)
+    order, out = minibatch.forward(rows)
     assert_array_equal(np.sort(order), np.sort(rows))
     assert (np.diff(sequences.lengths[order]) <= 0).all()
+    if network.architecture.return_sequences:
+        return in_table_order(minibatch, out)
     result = np.empty_like(out)
     result[np.argsort(rows)] = out[np.argsort(order)]
     return result
