@@ -111,7 +111,7 @@ def test_bits_do_not_depend_on_threads(architecture, dropout):
             assert_same_bits(array, expected[name], f"{name} on {n_threads} threads")
 
 
-def run(network, sequences, state=None):
+def run(network, sequences, state=None, shift=SHIFT, scale=SCALE):
     """The top layer's h at every time step of sequences in falling order of length, and the state after the last."""
     layers = network.layout.levels[0][0].array
     packed = network.pack(network.layout, way_back=False, n_threads=1)
@@ -121,7 +121,7 @@ def run(network, sequences, state=None):
     h = np.empty((len(sequences.values), network.architecture.n_top), network.dtype)
     starts = sequences.offsets[:-1]
     inference.run[TYPE_NAMES[network.dtype], TYPE_NAMES[sequences.dtype]](
-        layers, network.parameters, packed, scratch, sequences.values, starts, sequences.lengths, SHIFT, SCALE, after,
+        layers, network.parameters, packed, scratch, sequences.values, starts, sequences.lengths, shift, scale, after,
         state is None, h, 0, starts, 2,
     )  # fmt: skip
     return h, after
