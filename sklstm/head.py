@@ -40,7 +40,7 @@ class Head:
         """Numbers that training on so many sequences and time steps needs."""
         architecture = self._architecture
         n_rows = n_steps if architecture.return_sequences else n_sequences
-        size = 2 * n_rows * architecture.n_seen
+        size = core.SCRATCH + 2 * n_rows * architecture.n_seen
         if architecture.wants_table and not architecture.return_sequences:
             size += 2 * n_steps * architecture.n_top
         if architecture.pooling == "attention":

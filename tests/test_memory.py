@@ -1,6 +1,7 @@
 """Training within a given memory: the same bits, true numbers, and errors that leave nothing behind."""
 
 import re
+import tracemalloc
 from copy import deepcopy
 
 import naive
@@ -71,13 +72,23 @@ def short_segments(monkeypatch):
 @pytest.mark.parametrize("sizes", [(33,), (40, 17)], ids=str)
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_same_bits_in_any_memory(cell, sizes, dtype):
-    network = naive.random_network(3, sizes, 2, dtype, cell)
+    check_same_bits_in_any_memory(naive.random_network(3, sizes, 2, dtype, cell), SEQUENCES, SHIFT, SCALE, n=9)
+
+
+@pytest.mark.parametrize("dropout", [None, naive.DROPOUT], ids=["whole", "dropout"])
+@pytest.mark.parametrize("name", naive.ARCHITECTURES)
+def test_the_same_bits_of_architectures_in_any_memory(name, dropout):
+    problem = naive.random_problem(3, (10, 7), 2, LENGTHS, SHIFT, SCALE, dtype="float32", **naive.ARCHITECTURES[name])
+    check_same_bits_in_any_memory(*problem, n=5, dropout=dropout)
+
+
+def check_same_bits_in_any_memory(network, sequences, shift, scale, n, dropout=None):
     rows = np.random.RandomState(0).permutation(len(LENGTHS))
 
     def passes(max_memory, n_threads):
-        minibatch = Minibatch(network, SEQUENCES, SHIFT, SCALE, n_threads, max_memory, input_gradient=True)
+        minibatch = Minibatch(network, sequences, shift, scale, n_threads, max_memory, input_gradient=True)
         for _ in range(2):  # the second in memory that the first has left
-            order, out = minibatch.forward(rows)
+            order, out = minibatch.forward(rows, dropout)
             dx = minibatch.backward(np.ascontiguousarray(out - 0.5))
             gradient = minibatch.gradient.copy()
         assert_array_equal(np.sort(order), np.arange(len(LENGTHS)))
@@ -88,14 +99,29 @@ def test_the_same_bits_in_any_memory(cell, sizes, dtype):
     assert len(whole._segments) == 5
     seen = set()
     for n_threads in [1, 2]:
-        for max_memory in all_that_suffice(network, SEQUENCES, len(LENGTHS), n_threads, n=9):
+        for max_memory in all_that_suffice(network, sequences, len(LENGTHS), n_threads, n):
             minibatch, results = passes(max_memory, n_threads)
             assert megabytes(minibatch) <= max_memory
             seen.add(n_checkpoints(minibatch))
             for name, array in results.items():
                 assert_same_bits(array, expected[name], f"{name} in {max_memory} MB on {n_threads} threads")
     assert {0, 5} <= seen
-    assert len(seen) >= 4
+    assert len(seen) >= min(n, 4)
+
+
+@pytest.mark.parametrize("name", [None, *naive.ARCHITECTURES])
+def test_no_more_is_allocated_than_allowed(name):
+    """By a step from nothing, whatever is kept of it: but for whole numbers a sequence, and what is handed out."""
+    architecture = naive.ARCHITECTURES.get(name, {})
+    network, *data = naive.random_problem(3, (16, 12), 2, LENGTHS * 3, SHIFT, SCALE, dtype="float32", **architecture)
+    for max_memory in all_that_suffice(network, data[0], len(LENGTHS) * 3):
+        tracemalloc.start()
+        minibatch = Minibatch(network, *data, 1, max_memory)
+        _, out = minibatch.forward(np.arange(len(LENGTHS) * 3))
+        minibatch.backward(out)
+        peak = tracemalloc.get_traced_memory()[1] / 1e6
+        tracemalloc.stop()
+        assert 0.5 * max_memory < peak - out.nbytes / 1e6 <= 1.03 * max_memory
 
 
 @slow_to_converge
