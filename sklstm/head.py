@@ -40,7 +40,7 @@ class Head:
         """Numbers that training on so many sequences and time steps needs."""
         architecture = self._architecture
         n_rows = n_steps if architecture.return_sequences else n_sequences
-        size = 2 * n_rows * architecture.n_seen
+        size = core.SCRATCH + 2 * n_rows * architecture.n_seen
         if architecture.wants_table and not architecture.return_sequences:
             size += 2 * n_steps * architecture.n_top
         if architecture.pooling == "attention":
@@ -91,7 +91,10 @@ class Head:
         return out
 
     def backward(self, dout, gradient):
-        """Add to the gradient; returns the derivatives by the last h and by the table, one of them without rows."""
+        """Add to the gradient; returns the derivatives by the last h and by the table, one of them without rows.
+
+        Those by the inputs that skip the layers are `dskipped` (n_rows, n_features).
+        """
         architecture, places, lengths = self._architecture, self._places, self.lengths
         if self._scratch is None:
             self._scratch = aligned(core.SCRATCH, gradient.dtype).reshape(1, -1)
@@ -101,6 +104,7 @@ class Head:
         )
         if self._dropout is not None and self._dropout["between"]:
             core.drop_features(self._dropout, dfeatures, architecture.n_top)
+        self.dskipped = dfeatures[:, architecture.n_top :]
         nothing = dfeatures[:0]
         if architecture.return_sequences:
             return nothing, dfeatures

@@ -136,6 +136,10 @@ class Minibatch:
                 k -= 1
                 self._stack_backward(k, dlast, dtable, dinput)
             dlast, dtable = dlast[:0], dinput
+        architecture = self.network.architecture
+        if architecture.skip_connection and len(dtable) and not self._embeds:
+            by_step = architecture.return_sequences
+            dtable[slice(None) if by_step else self._places + self._batch_lengths - 1] += self._head.dskipped
         if self._embeds:
             values = self.sequences.values
             embedding.embed_backward[TYPE_NAMES[values.dtype], TYPE_NAMES[self.network.dtype]](
@@ -171,6 +175,7 @@ class Minibatch:
         made_for = lengths.tobytes()
         if made_for == self._made_for:
             return
+        self._made_for = None  # these may not fit
         offsets = offsets_of(lengths)
         self._places = offsets[:-1]
         self._n_steps = int(offsets[-1])

@@ -52,6 +52,7 @@ class Network:
     def initialize(self, rng):
         """Glorot-uniform input and output weights, an orthogonal recurrent matrix a gate, the cell's own biases."""
         architecture, cell = self.architecture, CELLS[self.architecture.cell]
+        self.parameters.fill(0)
         if architecture.embedding_dim:
             # Nothing is known of an unknown token: it begins, and stays, at the mean.
             self.part("embedding.W")[:-1] = EMBEDDING_SCALE * rng.standard_normal(

@@ -58,9 +58,20 @@ def part(network, name):
 
 
 def _outputs_of_one(network, x, shift, scale):
+    h, last = hidden(network, x, shift, scale)
+    inputs = np.clip((x - shift) * scale, -1e9, 1e9)
+    skipping = inputs if network.architecture.skip_connection else inputs[:, :0]
+    if network.architecture.return_sequences:
+        seen = np.hstack([h, skipping])
+    else:
+        seen = np.hstack([_pooled(network, h, last), skipping[-1]])
+    return seen @ part(network, "output.W") + part(network, "output.b")
+
+
+def hidden(network, x, shift, scale):
+    """The top layers' h at every time step, and after the last they take."""
     architecture = network.architecture
     inputs = np.clip((x - shift) * scale, -1e9, 1e9)
-    skipping = inputs if architecture.skip_connection else inputs[:, :0]
     if architecture.embedding_dim:
         tokens = np.where((x >= 0) & (x < architecture.n_tokens), x, architecture.n_tokens).astype(int).ravel()
         inputs = part(network, "embedding.W")[tokens]
@@ -71,11 +82,7 @@ def _outputs_of_one(network, x, shift, scale):
             back = _layer(network, f"layer_{level}.reverse", inputs[::-1])
             forward, last = np.hstack([forward, back[::-1]]), np.hstack([last, back[-1]])
         inputs = forward
-    if architecture.return_sequences:
-        seen = np.hstack([inputs, skipping])
-    else:
-        seen = np.hstack([_pooled(network, inputs, last), skipping[-1]])
-    return seen @ part(network, "output.W") + part(network, "output.b")
+    return inputs, last
 
 
 def _layer(network, name, inputs):
@@ -163,6 +170,27 @@ LOSSES = {
 
 # Material for the tests.
 
+# Beside one direction and the last state: each way to pool in either direction, and what else there is to ask for.
+ARCHITECTURES = {
+    "bidirectional": {"bidirectional": True},
+    "mean": {"pooling": "mean"},
+    "mean of both": {"pooling": "mean", "bidirectional": True, "skip_connection": True},
+    "max": {"pooling": "max", "skip_connection": True},
+    "max of both": {"pooling": "max", "bidirectional": True},
+    "attention": {"pooling": "attention"},
+    "attention to both": {"pooling": "attention", "bidirectional": True, "skip_connection": True},
+    "each step": {"return_sequences": True},
+    "each step of both": {"return_sequences": True, "bidirectional": True},
+    "each step, skipping": {"return_sequences": True, "skip_connection": True},
+    "each step of both, skipping": {"return_sequences": True, "bidirectional": True, "skip_connection": True},
+    "skipping": {"skip_connection": True},
+    "skipping both": {"skip_connection": True, "bidirectional": True},
+    "tokens": {"embedding_dim": 3, "n_tokens": 5},
+    "tokens of both": {"embedding_dim": 3, "n_tokens": 5, "bidirectional": True, "pooling": "mean"},
+    "each token": {"embedding_dim": 3, "n_tokens": 5, "return_sequences": True},
+}
+DROPOUT = {"seed": 5, "between": 0.3, "recurrent": 0.25}
+
 
 def random_network(n_features, sizes, n_outputs, dtype="float64", cell="lstm", seed=0, **architecture):
     """A network with no parameter at zero, so that none can be swapped or left out unnoticed."""
@@ -176,6 +204,16 @@ def random_network(n_features, sizes, n_outputs, dtype="float64", cell="lstm", s
 def random_sequences(lengths, n_features, dtype="float64", seed=1):
     values = np.random.RandomState(seed).normal(size=(sum(lengths), n_features)).astype(dtype)
     return Sequences(values, np.cumsum([0, *lengths]))
+
+
+def random_problem(n_features, sizes, n_outputs, lengths, shift, scale, **architecture):
+    """A network, sequences, and what they are standardised by; of tokens, if there are embeddings, some unknown."""
+    if not architecture.get("embedding_dim"):
+        network = random_network(n_features, sizes, n_outputs, **architecture)
+        return network, random_sequences(lengths, n_features), shift, scale
+    network = random_network(1, sizes, n_outputs, **architecture)
+    tokens = np.random.RandomState(1).randint(-1, architecture["n_tokens"] + 2, size=(sum(lengths), 1))
+    return network, Sequences(tokens.astype(np.float64), np.cumsum([0, *lengths])), np.zeros(1), np.ones(1)
 
 
 def ragged_lengths(n, longest=7, seed=2):

@@ -3,11 +3,12 @@
 import naive
 import numpy as np
 import pytest
+from checks import in_table_order
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklstm._core import backprop, losses
+from sklstm.layout import CELLS
 from sklstm.minibatch import Minibatch
-from sklstm.network import CELLS
 
 N_FEATURES = 2
 SHIFT, SCALE = np.array([0.3, -1.0]), np.array([0.5, 2.0])
@@ -38,24 +39,35 @@ def derivatives(f, array, places, step=1e-3):
 class Problem:
     """A network, sequences, targets, and the loss of them all as one minibatch."""
 
-    def __init__(self, sizes, lengths, loss="squared_error", cell="lstm", n_outputs=None, max_memory=None, n_threads=2):
+    def __init__(
+        self, sizes, lengths, loss="squared_error", cell="lstm", n_outputs=None, max_memory=None, n_threads=2,
+        dropout=None, **architecture,
+    ):  # fmt: skip
         n_outputs = n_outputs or N_OUTPUTS[loss]
-        self.network = naive.random_network(N_FEATURES, sizes, n_outputs, cell=cell)
-        self.sequences = naive.random_sequences(lengths, N_FEATURES)
-        self.targets, self.weights = naive.random_targets(loss, len(lengths), n_outputs)
-        self.minibatch = Minibatch(self.network, self.sequences, SHIFT, SCALE, n_threads, max_memory)
-        self._loss = getattr(losses, loss)["double"]
+        self.network, self.sequences, shift, scale = naive.random_problem(
+            N_FEATURES, sizes, n_outputs, lengths, SHIFT, SCALE, cell=cell, **architecture
+        )
+        self._by_step = self.network.architecture.return_sequences
+        self.targets, self.weights = naive.random_targets(
+            loss, sum(lengths) if self._by_step else len(lengths), n_outputs
+        )
+        self.minibatch = Minibatch(
+            self.network, self.sequences, shift, scale, n_threads, max_memory, input_gradient=True
+        )
+        self._loss, self._dropout = getattr(losses, loss)["double"], dropout
 
     def loss(self):
-        rows, out = self.minibatch.forward(np.arange(len(self.sequences)))
+        rows, out = self.minibatch.forward(np.arange(len(self.sequences)), self._dropout)
+        if self._by_step:
+            rows = self.minibatch.steps
         self.dout = np.empty_like(out)
         return self._loss(out, self.targets[rows], self.weights[rows], self.dout)
 
     def gradients(self):
-        """Of the parameters, and of the sequences' standardised inputs."""
+        """Of the parameters, and of the standardised inputs, or the embeddings, in the order of the sequences."""
         self.loss()
         self.minibatch.gradient.fill(np.nan)  # to be overwritten, not added to
-        dx = self.minibatch.backward(self.dout, input_gradient=True)
+        dx = in_table_order(self.minibatch, self.minibatch.backward(self.dout))
         return self.minibatch.gradient.copy(), dx
 
     def check(self, at_most=2000, step=1e-3):
@@ -66,6 +78,8 @@ class Problem:
             places = np.arange(where.start, where.stop)
             places = rng.permutation(places)[:at_most]
             assert_close(gradient[places], derivatives(self.loss, self.network.parameters, places, step), name)
+        if self.network.architecture.embedding_dim:
+            return
         values = self.sequences.values.reshape(-1)
         places = rng.permutation(len(values))[:at_most]
         by_value = derivatives(self.loss, values, places, step)
@@ -140,6 +154,70 @@ def test_gradients_of_long_sums(cell, case):
     Problem(sizes, lengths, cell=cell, n_outputs=n_outputs).check(at_most=25, step=4e-4)  # long sums bend more
 
 
+# ---------------------------------------------------------------------------------------------- architectures
+
+
+def step_for(pooling="last", activation="tanh", recurrent_activation="logistic", **others):
+    """Small where there are kinks, of which none is then near enough."""
+    return 1e-5 if pooling == "max" or activation == "relu" or recurrent_activation == "hard_sigmoid" else 1e-3
+
+
+@pytest.mark.parametrize("sizes", [(5,), (4, 3)], ids=str)
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradients_of_both_directions(cell, sizes):
+    lengths = naive.ragged_lengths(backprop.ROWS + 3, longest=6)
+    Problem(sizes, lengths, cell=cell, bidirectional=True).check(at_most=60)
+
+
+@pytest.mark.parametrize("dropout", [None, naive.DROPOUT], ids=["whole", "dropout"])
+@pytest.mark.parametrize("name", naive.ARCHITECTURES)
+def test_gradients_of_architectures(name, dropout):
+    """With dropout too: what is dropped follows from the seed, so that differences can be taken."""
+    architecture = naive.ARCHITECTURES[name]
+    problem = Problem((5, 4), naive.ragged_lengths(backprop.ROWS + 3), dropout=dropout, **architecture)
+    problem.check(at_most=25, step=step_for(**architecture))
+
+
+@pytest.mark.parametrize("name", naive.ARCHITECTURES)
+def test_gradients_of_architectures_over_several_segments(name):
+    architecture = naive.ARCHITECTURES[name]
+    problem = Problem((4, 3), LONG_SUMS["two segments"][1], dropout=naive.DROPOUT, **architecture)
+    problem.check(at_most=10, step=min(step_for(**architecture), 1e-4))
+
+
+@pytest.mark.parametrize("bidirectional", [False, True], ids=["one_direction", "both"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradients_of_every_cell_with_dropout(cell, bidirectional):
+    problem = Problem((5, 4), naive.ragged_lengths(11), cell=cell, bidirectional=bidirectional, dropout=naive.DROPOUT)
+    problem.check(at_most=25)
+
+
+@pytest.mark.parametrize("activation", naive.ACTIVATIONS)
+@pytest.mark.parametrize(
+    ("cell", "recurrent_activation"),
+    [(cell, s) for cell in CELLS for s in (naive.RECURRENT_ACTIVATIONS if cell != "rnn" else ["logistic"])],
+)
+def test_gradients_of_activations(cell, recurrent_activation, activation):
+    activations = {"activation": activation, "recurrent_activation": recurrent_activation}
+    problem = Problem((5, 4), naive.ragged_lengths(11), cell=cell, **activations)
+    problem.check(at_most=40, step=step_for(**activations))
+
+
+def test_the_gradient_of_an_embedding_is_the_sum_over_its_tokens():
+    """Of those that are unknown too, in the last row."""
+    problem = Problem((4,), naive.ragged_lengths(11), **naive.ARCHITECTURES["tokens of both"])
+    gradient, dx = problem.gradients()
+    tokens = problem.sequences.values[:, 0]
+    actual = problem.network.part("embedding.W", gradient)
+    for token, row in enumerate(actual[:-1]):
+        assert (tokens == token).sum() > 1
+        assert_allclose(row, dx[tokens == token].sum(axis=0), rtol=1e-12)
+    unknown = (tokens < 0) | (tokens >= 5)
+    assert (tokens[unknown] < 0).any()
+    assert (tokens[unknown] > 5).any()
+    assert_allclose(actual[-1], dx[unknown].sum(axis=0), rtol=1e-12)
+
+
 SHAPES = {"short": ((20, 9), naive.ragged_lengths(11)), "wide": ((257,), [10] * 45)} | {
     name: (sizes, lengths) for name, (sizes, lengths, n_outputs) in LONG_SUMS.items() if n_outputs == 2
 }
@@ -149,12 +227,24 @@ SHAPES = {"short": ((20, 9), naive.ragged_lengths(11)), "wide": ((257,), [10] * 
 @pytest.mark.parametrize("cell", CELLS)
 def test_gradients_of_float32_equal_those_of_float64(cell, case):
     sizes, lengths = SHAPES[case]
-    double = Problem(sizes, lengths, cell=cell)
-    single = naive.random_network(N_FEATURES, sizes, 2, "float32", cell)
-    minibatch = Minibatch(single, double.sequences, SHIFT, SCALE, 2)
+    check_float32(sizes, lengths, cell=cell)
+
+
+@pytest.mark.parametrize("name", naive.ARCHITECTURES)
+def test_gradients_of_architectures_in_float32(name):
+    """What is dropped is the same in either precision."""
+    check_float32((20, 9), naive.ragged_lengths(11), dropout=naive.DROPOUT, **naive.ARCHITECTURES[name])
+
+
+def check_float32(sizes, lengths, dropout=None, **architecture):
+    double = Problem(sizes, lengths, dropout=dropout, **architecture)
+    single, sequences, shift, scale = naive.random_problem(
+        N_FEATURES, sizes, 2, lengths, SHIFT, SCALE, dtype="float32", **architecture
+    )
+    minibatch = Minibatch(single, sequences, shift, scale, 2, input_gradient=True)
     expected, expected_dx = double.gradients()
-    minibatch.forward(np.arange(len(lengths)))
-    dx = minibatch.backward(double.dout.astype(np.float32), input_gradient=True)
+    minibatch.forward(np.arange(len(lengths)), dropout)
+    dx = in_table_order(minibatch, minibatch.backward(double.dout.astype(np.float32)))
     assert minibatch.gradient.dtype == np.float32
     for name in single.parts:
         part, expected_part = single.part(name, minibatch.gradient), single.part(name, expected)
@@ -162,9 +252,10 @@ def test_gradients_of_float32_equal_those_of_float64(cell, case):
     assert_allclose(dx, expected_dx, rtol=1e-4, atol=1e-5 * np.abs(expected_dx).max())
 
 
-def test_steps_after_an_end_have_no_influence():
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_steps_after_an_end_have_no_influence(bidirectional):
     """A sequence's loss has no gradient by another's inputs: no row is read past its end."""
-    problem = Problem((4, 3), [5, 2, 7])
+    problem = Problem((4, 3), [5, 2, 7], bidirectional=bidirectional)
     problem.weights[:] = [0, 3, 0]
     _, dx = problem.gradients()
     own = np.zeros(len(dx), dtype=bool)
@@ -173,44 +264,47 @@ def test_steps_after_an_end_have_no_influence():
     assert_array_equal(dx[~own], 0)
 
 
-def test_input_gradient_changes_nothing_else():
-    problem = Problem((4, 3), naive.ragged_lengths(11))
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_input_gradient_changes_nothing_else(bidirectional):
+    problem = Problem((4, 3), naive.ragged_lengths(11), bidirectional=bidirectional)
     expected, _ = problem.gradients()
-    problem.loss()
-    assert problem.minibatch.backward(problem.dout) is None
-    assert_array_equal(problem.minibatch.gradient, expected)
+    minibatch = Minibatch(problem.network, problem.sequences, SHIFT, SCALE, 2)
+    minibatch.forward(np.arange(11))
+    assert minibatch.backward(problem.dout).shape == (0, N_FEATURES)
+    assert_array_equal(minibatch.gradient, expected)
 
 
-def test_input_gradient_is_in_the_order_of_the_rows():
-    """Of the sequences as `forward` was given them, though it computes the longest first."""
-    problem = Problem((4, 3), naive.ragged_lengths(21))
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_input_gradient_is_in_the_order_of_the_outputs(bidirectional):
+    """The longest first, for rows in any order."""
+    problem = Problem((4, 3), naive.ragged_lengths(21), bidirectional=bidirectional)
     _, dx = problem.gradients()
     parts = np.split(dx, problem.sequences.offsets[1:-1])
-    rows = np.random.RandomState(0).permutation(21)
-    order, out = problem.minibatch.forward(rows)
+    order, out = problem.minibatch.forward(np.random.RandomState(0).permutation(21))
     dout = np.empty_like(out)
     problem._loss(out, problem.targets[order], problem.weights[order], dout)
-    shuffled = problem.minibatch.backward(dout, input_gradient=True)
-    assert_array_equal(shuffled, np.concatenate([parts[row] for row in rows]))
+    assert_array_equal(problem.minibatch.backward(dout), np.concatenate([parts[row] for row in order]))
 
 
-def test_workspace_is_reused_without_a_trace():
+@pytest.mark.parametrize("architecture", [None, *naive.ARCHITECTURES])
+def test_workspace_is_reused_without_a_trace(architecture):
     """The same gradients from memory full of NaN, and after another minibatch of as many sequences and steps."""
     lengths = [5, 1, 3, 3, 9, 9, 9, 2, 4, 6, 6, 7]
-    problem = Problem((4, 3), lengths)
+    architecture = naive.ARCHITECTURES.get(architecture, {})
+    problem, fresh = (Problem((4, 3), lengths, **architecture) for _ in range(2))
     rows, others = np.array([0, 1]), np.array([2, 3])
-    dout = np.array([[0.5, -1.0], [2.0, 0.3]])
 
     def gradient(minibatch, rows):
-        minibatch.forward(rows)
-        minibatch.backward(dout)
+        _, out = minibatch.forward(rows, naive.DROPOUT)
+        minibatch.backward(np.random.RandomState(0).normal(size=out.shape))
         return minibatch.gradient.copy()
 
-    expected = gradient(Minibatch(problem.network, problem.sequences, SHIFT, SCALE, 1), rows)
+    expected = gradient(fresh.minibatch, rows)
     problem.gradients()
     assert not np.array_equal(gradient(problem.minibatch, others), expected)
     assert_array_equal(gradient(problem.minibatch, rows), expected)
-    for memory in [problem.minibatch._work, problem.minibatch._state, problem.minibatch._scratch]:
+    minibatch = problem.minibatch
+    for memory in [minibatch._work, minibatch._state, minibatch._scratch, *minibatch._head._buffers.values()]:
         memory.fill(np.nan)
     assert_array_equal(gradient(problem.minibatch, rows), expected)
 
@@ -230,14 +324,23 @@ def test_minibatch_gradient_is_the_mean_of_its_sequences():
     assert_allclose(total, expected, rtol=1e-11, atol=1e-15)
 
 
-@pytest.mark.parametrize("name", ["layer_0.W_x", "layer_0.W_h", "layer_1.v", "output.b"])
-def test_the_check_itself_sees_small_errors(name, monkeypatch):
+EVERYTHING = naive.ARCHITECTURES["tokens"] | naive.ARCHITECTURES["attention to both"]
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture"),
+    [
+        *((name, {}) for name in ["layer_0.W_x", "layer_0.W_h", "layer_1.v", "output.b"]),
+        *((name, EVERYTHING) for name in ["layer_1.reverse.W_x", "attention.W", "attention.v", "embedding.W"]),
+    ],
+)
+def test_the_check_itself_sees_small_errors(name, architecture, monkeypatch):
     """One part of the gradient, wrong by a thousandth of a percent, fails."""
-    problem = Problem((3, 4), naive.ragged_lengths(9))
+    problem = Problem((3, 4), naive.ragged_lengths(9), **architecture)
     right = Minibatch.backward
 
-    def wrong(self, dout, input_gradient=False):
-        dx = right(self, dout, input_gradient)
+    def wrong(self, dout):
+        dx = right(self, dout)
         self.network.part(name, self.gradient)[:] *= 1 + 1e-5
         return dx
 

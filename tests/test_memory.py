@@ -1,6 +1,7 @@
 """Training within a given memory: the same bits, true numbers, and errors that leave nothing behind."""
 
 import re
+import tracemalloc
 from copy import deepcopy
 
 import naive
@@ -12,8 +13,9 @@ from test_gradients import Problem
 
 from sklstm import LSTMClassifier, LSTMRegressor
 from sklstm import minibatch as minibatch_module
+from sklstm.layout import CELLS
 from sklstm.minibatch import Minibatch
-from sklstm.network import CELLS
+from sklstm.network import unscaled
 
 ESTIMATORS = pytest.mark.parametrize("Estimator", [LSTMRegressor, LSTMClassifier])
 SHIFT, SCALE = np.array([0.3, -1.0, 0.1]), np.array([0.5, 2.0, 1.5])
@@ -24,34 +26,38 @@ slow_to_converge = pytest.mark.filterwarnings("ignore:Training reached max_iter"
 
 
 def megabytes(minibatch):
-    """What a minibatch has allocated."""
+    """What a minibatch keeps allocated, but for what its head and the tables between levels of layers take."""
     return sum(getattr(minibatch, name).nbytes for name in ["gradient", "_scratch", "_packed", "_state", "_work"]) / 1e6
 
 
 def n_checkpoints(minibatch):
-    return sum(segment.checkpoint is not None for segment in minibatch._segments)
+    return sum(place.checkpoint is not None for place in minibatch._stack_places[0])
 
 
 def all_that_suffice(network, sequences, n_sequences, n_threads=1, n=4):
     """Megabytes from the least that can be worked in to all that can be used, found by bisection."""
 
-    def reserved(max_memory):
+    def checkpoints(max_memory):
         minibatch = Minibatch(
-            network, sequences, np.zeros(network.n_features), np.ones(network.n_features), n_threads, max_memory
+            network, sequences, *unscaled(sequences.n_features), n_threads, max_memory, input_gradient=True
         )
-        minibatch.reserve(slice(None), n_sequences)
-        return minibatch
-
-    too_little, least = 0.0, megabytes(reserved(None))
-    whole = least
-    while least - too_little > 1e-6:
-        middle = (too_little + least) / 2
         try:
-            reserved(middle)
-            least = middle
+            minibatch.reserve(slice(None), n_sequences)
         except ValueError:
-            too_little = middle
-    return np.linspace(least, whole + 1e-6, n)
+            return np.inf
+        return n_checkpoints(minibatch)
+
+    def least(most_checkpoints):
+        too_little, enough = 0.0, 1e3
+        while enough - too_little > 1e-6:
+            middle = (too_little + enough) / 2
+            if checkpoints(middle) <= most_checkpoints:
+                enough = middle
+            else:
+                too_little = middle
+        return enough
+
+    return np.linspace(least(1e9), least(0), n)
 
 
 @pytest.fixture
@@ -66,14 +72,24 @@ def short_segments(monkeypatch):
 @pytest.mark.parametrize("sizes", [(33,), (40, 17)], ids=str)
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_same_bits_in_any_memory(cell, sizes, dtype):
-    network = naive.random_network(3, sizes, 2, dtype, cell)
+    check_same_bits_in_any_memory(naive.random_network(3, sizes, 2, dtype, cell), SEQUENCES, SHIFT, SCALE, n=9)
+
+
+@pytest.mark.parametrize("dropout", [None, naive.DROPOUT], ids=["whole", "dropout"])
+@pytest.mark.parametrize("name", naive.ARCHITECTURES)
+def test_the_same_bits_of_architectures_in_any_memory(name, dropout):
+    problem = naive.random_problem(3, (10, 7), 2, LENGTHS, SHIFT, SCALE, dtype="float32", **naive.ARCHITECTURES[name])
+    check_same_bits_in_any_memory(*problem, n=5, dropout=dropout)
+
+
+def check_same_bits_in_any_memory(network, sequences, shift, scale, n, dropout=None):
     rows = np.random.RandomState(0).permutation(len(LENGTHS))
 
     def passes(max_memory, n_threads):
-        minibatch = Minibatch(network, SEQUENCES, SHIFT, SCALE, n_threads, max_memory)
+        minibatch = Minibatch(network, sequences, shift, scale, n_threads, max_memory, input_gradient=True)
         for _ in range(2):  # the second in memory that the first has left
-            order, out = minibatch.forward(rows)
-            dx = minibatch.backward(np.ascontiguousarray(out - 0.5), input_gradient=True)
+            order, out = minibatch.forward(rows, dropout)
+            dx = minibatch.backward(np.ascontiguousarray(out - 0.5))
             gradient = minibatch.gradient.copy()
         assert_array_equal(np.sort(order), np.arange(len(LENGTHS)))
         return minibatch, {"out": out, "gradient": gradient, "dx": dx}
@@ -83,14 +99,29 @@ def test_the_same_bits_in_any_memory(cell, sizes, dtype):
     assert len(whole._segments) == 5
     seen = set()
     for n_threads in [1, 2]:
-        for max_memory in all_that_suffice(network, SEQUENCES, len(LENGTHS), n_threads, n=9):
+        for max_memory in all_that_suffice(network, sequences, len(LENGTHS), n_threads, n):
             minibatch, results = passes(max_memory, n_threads)
             assert megabytes(minibatch) <= max_memory
             seen.add(n_checkpoints(minibatch))
             for name, array in results.items():
                 assert_same_bits(array, expected[name], f"{name} in {max_memory} MB on {n_threads} threads")
     assert {0, 5} <= seen
-    assert len(seen) >= 4
+    assert len(seen) >= min(n, 4)
+
+
+@pytest.mark.parametrize("name", [None, *naive.ARCHITECTURES])
+def test_no_more_is_allocated_than_allowed(name):
+    """By a step from nothing, whatever is kept of it: but for whole numbers a sequence, and what is handed out."""
+    architecture = naive.ARCHITECTURES.get(name, {})
+    network, *data = naive.random_problem(3, (16, 12), 2, LENGTHS * 3, SHIFT, SCALE, dtype="float32", **architecture)
+    for max_memory in all_that_suffice(network, data[0], len(LENGTHS) * 3):
+        tracemalloc.start()
+        minibatch = Minibatch(network, *data, 1, max_memory)
+        _, out = minibatch.forward(np.arange(len(LENGTHS) * 3))
+        minibatch.backward(out)
+        peak = tracemalloc.get_traced_memory()[1] / 1e6
+        tracemalloc.stop()
+        assert 0.5 * max_memory < peak - out.nbytes / 1e6 <= 1.03 * max_memory
 
 
 @slow_to_converge

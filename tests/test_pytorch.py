@@ -1,10 +1,11 @@
-"""Outputs, gradients and training against PyTorch's LSTM, in float64.
+"""Outputs, gradients and training against PyTorch's LSTM, GRU and RNN, in float64.
 
 Where PyTorch is installed it computes the reference; everywhere, the same numbers are read from data/pytorch.npz, which
 
     python tests/test_pytorch.py
 
-writes anew. PyTorch has our gate order (i, f, g, o), weights the other way round, and a second bias, held at zero.
+writes anew. PyTorch has weights the other way round, our gate order (i, f, g, o) for the LSTM, another for the GRU, and
+a second bias, which is zero but where the GRU has one of its own.
 """
 
 from pathlib import Path
@@ -12,9 +13,11 @@ from pathlib import Path
 import naive
 import numpy as np
 import pytest
+from checks import in_table_order
 from numpy.testing import assert_allclose
 
 from sklstm._core import losses
+from sklstm.layout import Architecture
 from sklstm.minibatch import Minibatch
 from sklstm.network import Network
 from sklstm.optimizers import SGD, Adam
@@ -22,16 +25,34 @@ from sklstm.training import Data, Objective, Trainer
 
 GOLDEN = Path(__file__).parent / "data" / "pytorch.npz"
 
-# sizes, lengths, features, outputs, loss, alpha
+RAGGED = [1, 5, 3, 9, 9, 2, 7, 1, 4, 8, 6]
+
+# sizes, lengths, features, outputs, loss, alpha, and what is not an LSTM in one direction
 CASES = {
-    "one layer": ((7,), [4, 1, 6, 6, 3, 1, 5, 4, 6, 2], 3, 2, "squared_error", 0.0),
-    "two layers, penalty": ((6, 4), [1, 5, 3, 9, 9, 2, 7], 2, 3, "multinomial_log_loss", 0.3),
-    "three layers": ((3, 5, 4), [8, 7, 1, 3, 3, 8, 5, 2, 6, 1, 4], 1, 1, "binary_log_loss", 0.0),
-    "one step": ((5,), [1, 1, 1], 4, 1, "squared_error", 0.0),
+    "one layer": ((7,), [4, 1, 6, 6, 3, 1, 5, 4, 6, 2], 3, 2, "squared_error", 0.0, {}),
+    "two layers, penalty": ((6, 4), [1, 5, 3, 9, 9, 2, 7], 2, 3, "multinomial_log_loss", 0.3, {}),
+    "three layers": ((3, 5, 4), [8, 7, 1, 3, 3, 8, 5, 2, 6, 1, 4], 1, 1, "binary_log_loss", 0.0, {}),
+    "one step": ((5,), [1, 1, 1], 4, 1, "squared_error", 0.0, {}),
+    "both directions": ((4, 3), RAGGED, 2, 3, "multinomial_log_loss", 0.3, {"bidirectional": True}),
+    "gru": ((5, 3), RAGGED, 2, 1, "squared_error", 0.0, {"cell": "gru"}),
+    "gru in both directions": ((4, 3), RAGGED, 2, 1, "binary_log_loss", 0.1, {"cell": "gru", "bidirectional": True}),
+    "rnn": ((5, 3), RAGGED, 2, 1, "squared_error", 0.0, {"cell": "rnn"}),
+    "rnn in both directions": ((4, 3), RAGGED, 2, 1, "squared_error", 0.0, {"cell": "rnn", "bidirectional": True}),
+    "relu": ((5, 3), RAGGED, 2, 1, "squared_error", 0.0, {"cell": "rnn", "activation": "relu"}),
+    "relu in both directions": (
+        (4, 3),
+        RAGGED,
+        2,
+        1,
+        "squared_error",
+        0.0,
+        {"cell": "rnn", "activation": "relu", "bidirectional": True},
+    ),
 }
 TOO_LARGE_TO_STORE = {
-    "wide": ((256, 33), naive.ragged_lengths(40), 5, 2, "squared_error", 0.1),
-    "long": ((16,), [300, 250, 299, 1], 2, 1, "squared_error", 0.0),
+    "wide": ((256, 33), naive.ragged_lengths(40), 5, 2, "squared_error", 0.1, {}),
+    "long": ((16,), [300, 250, 299, 1], 2, 1, "squared_error", 0.0, {}),
+    "wide gru": ((130, 33), naive.ragged_lengths(40), 5, 2, "squared_error", 0.1, {"cell": "gru"}),
 }
 N_STEPS = 10
 
@@ -39,15 +60,18 @@ N_STEPS = 10
 RUNS = {"adam": ("adam", None), "adam, clipped": ("adam", 0.05), "sgd, clipped": ("sgd", 0.05), "sgd": ("sgd", None)}
 
 
+def network_of(case, dtype="float64"):
+    sizes, _, n_features, n_outputs, _, _, architecture = {**CASES, **TOO_LARGE_TO_STORE}[case]
+    return Network(Architecture(n_features, sizes, n_outputs, dtype=dtype, **architecture))
+
+
 def problem(case):
     """Initial parameters by name, sequences, targets and weights."""
-    sizes, lengths, n_features, n_outputs, loss, _ = {**CASES, **TOO_LARGE_TO_STORE}[case]
+    _, lengths, n_features, n_outputs, loss, _, _ = {**CASES, **TOO_LARGE_TO_STORE}[case]
     rng = np.random.RandomState(len(case))
-    parts = {"output.W": rng.normal(size=(sizes[-1], n_outputs)), "output.b": rng.normal(size=n_outputs)}
-    for k, (F, H) in enumerate(zip([n_features, *sizes], sizes, strict=False)):
-        parts[f"layer_{k}.W_x"] = rng.normal(size=(F, 4 * H)) / np.sqrt(F)
-        parts[f"layer_{k}.W_h"] = rng.normal(size=(H, 4 * H)) / np.sqrt(H)
-        parts[f"layer_{k}.v"] = rng.normal(size=4 * H)
+    parts = {}
+    for name, (_, shape) in network_of(case).parts.items():
+        parts[name] = rng.normal(size=shape) / (np.sqrt(shape[0]) if name.startswith("layer") and len(shape) > 1 else 1)
     return parts, naive.random_sequences(lengths, n_features), *naive.random_targets(loss, len(lengths), n_outputs)
 
 
@@ -56,16 +80,16 @@ def problem(case):
 
 def reference(case):
     """Outputs, gradients, and the losses of ten steps by each run, as PyTorch computes them."""
-    sizes, _, n_features, n_outputs, loss, alpha = {**CASES, **TOO_LARGE_TO_STORE}[case]
+    *_, loss, alpha, architecture = {**CASES, **TOO_LARGE_TO_STORE}[case]
     parts, sequences, targets, weights = problem(case)
-    model = TorchModel(n_features, sizes, n_outputs, parts)
+    model = TorchModel(parts, **architecture)
     inputs = [model.torch.tensor(x, requires_grad=True) for x in sequences]
     out = model(inputs)
     model.loss(loss, 0.0, out, targets, weights).backward()
     result = {"out": out.detach().numpy(), "dx": np.concatenate([x.grad.numpy() for x in inputs])}
     result |= {f"d {name}": gradient for name, gradient in model.gradients().items()}
     for run, (solver, clip_norm) in RUNS.items():
-        model = TorchModel(n_features, sizes, n_outputs, parts)
+        model = TorchModel(parts, **architecture)
         result[f"losses {run}"] = model.train(
             solver, clip_norm, lambda m=model: m.loss(loss, alpha, m(inputs), targets, weights)
         )
@@ -73,32 +97,42 @@ def reference(case):
 
 
 class TorchModel:
-    def __init__(self, n_features, sizes, n_outputs, parts):
+    """PyTorch's layers, as functions of parameters that are laid out as ours."""
+
+    def __init__(self, parts, cell="lstm", activation="tanh", bidirectional=False):
         import torch
 
-        self.torch = torch
-        self.lstms = [
-            torch.nn.LSTM(F, H, dtype=torch.float64) for F, H in zip([n_features, *sizes], sizes, strict=False)
-        ]
-        self.output = torch.nn.Linear(sizes[-1], n_outputs, dtype=torch.float64)
-        for lstm in self.lstms:
-            lstm.bias_hh_l0.requires_grad_(False).zero_()
-        self.parameters = {"output.W": self.output.weight, "output.b": self.output.bias}
-        for k, lstm in enumerate(self.lstms):
-            self.parameters |= {
-                f"layer_{k}.W_x": lstm.weight_ih_l0,
-                f"layer_{k}.W_h": lstm.weight_hh_l0,
-                f"layer_{k}.v": lstm.bias_ih_l0,
-            }
-        with torch.no_grad():
-            for name, parameter in self.parameters.items():
-                parameter.copy_(torch.tensor(parts[name].T))
+        self.torch, self.cell, self.bidirectional = torch, cell, bidirectional
+        self.function = getattr(torch, cell if cell != "rnn" else f"rnn_{activation}")
+        self.parameters = {name: torch.tensor(part, requires_grad=True) for name, part in parts.items()}
 
     def __call__(self, inputs):
-        packed = self.torch.nn.utils.rnn.pack_sequence(inputs, enforce_sorted=False)
-        for lstm in self.lstms:
-            packed, (last, _) = lstm(packed)
-        return self.output(last[0])
+        torch = self.torch
+        packed = torch.nn.utils.rnn.pack_sequence(inputs, enforce_sorted=False)
+        ways = ["", ".reverse"] if self.bidirectional else [""]
+        values, level = packed.data, 0
+        while f"layer_{level}.v" in self.parameters:
+            weights = [w for way in ways for w in self.weights(f"layer_{level}{way}")]
+            n_units = len(self.parameters[f"layer_{level}.W_h"])
+            start = torch.zeros(len(ways), len(inputs), n_units, dtype=torch.float64)
+            start = (start, start) if self.cell == "lstm" else start
+            values, last, *_ = self.function(
+                values, packed.batch_sizes, start, weights, True, 1, 0.0, False, self.bidirectional
+            )
+            level += 1
+        last = torch.cat(list(last), dim=1)[packed.unsorted_indices]
+        return last @ self.parameters["output.W"] + self.parameters["output.b"]
+
+    def weights(self, name):
+        """A layer's weights and biases for the input and for h."""
+        torch = self.torch
+        W_x, W_h, v = (self.parameters[f"{name}.{part}"] for part in ["W_x", "W_h", "v"])
+        if self.cell != "gru":
+            return W_x.T, W_h.T, v, torch.zeros_like(v)
+        # Gates r, u, m; ours m, r, u in W_x, and r, u, q in W_h.
+        (x_m, x_r, x_u), (b_m, b_r, b_u, b_q) = W_x.chunk(3, dim=1), v.chunk(4)
+        zero = torch.zeros_like(b_q)
+        return torch.cat([x_r, x_u, x_m], dim=1).T, W_h.T, torch.cat([b_r, b_u, b_m]), torch.cat([zero, zero, b_q])
 
     def loss(self, name, alpha, out, targets, weights):
         torch, functional = self.torch, self.torch.nn.functional
@@ -113,7 +147,7 @@ class TorchModel:
         return (weights * each).mean() + alpha / len(out) / 2 * penalty
 
     def gradients(self):
-        return {name: parameter.grad.numpy().T for name, parameter in self.parameters.items()}
+        return {name: parameter.grad.numpy() for name, parameter in self.parameters.items()}
 
     def train(self, solver, clip_norm, loss):
         parameters = list(self.parameters.values())
@@ -152,9 +186,9 @@ def case_and_reference(request):
 
 def trainer(case, run="adam", n_threads=2):
     """Our network of a case, ready for a run."""
-    sizes, lengths, n_features, n_outputs, loss, alpha = {**CASES, **TOO_LARGE_TO_STORE}[case]
+    _, lengths, n_features, _, loss, alpha, _ = {**CASES, **TOO_LARGE_TO_STORE}[case]
     parts, sequences, targets, weights = problem(case)
-    network = Network(n_features, sizes, n_outputs, "lstm", "float64")
+    network = network_of(case)
     for name in network.parts:
         network.part(name)[:] = parts[name]
     data = Data(sequences, np.arange(len(lengths)), targets, weights, np.zeros(n_features), np.ones(n_features))
@@ -175,17 +209,26 @@ def test_outputs(case_and_reference):
     assert_allclose(out, expected["out"], rtol=1e-11, atol=1e-12)
 
 
+def test_outputs_in_float32(case_and_reference):
+    case, expected = case_and_reference
+    ours, network = trainer(case), network_of(case, "float32")
+    network.parameters[:] = ours.network.parameters
+    out = network.predict(ours.data.sequences, ours.data.shift, ours.data.scale, 2)
+    assert out.dtype == np.float32
+    assert_allclose(out, expected["out"], rtol=1e-5, atol=1e-5 * np.abs(expected["out"]).max())
+
+
 def test_gradients(case_and_reference):
     case, expected = case_and_reference
     ours = trainer(case)
     data, network = ours.data, ours.network
-    minibatch = Minibatch(network, data.sequences, data.shift, data.scale, 2)
+    minibatch = Minibatch(network, data.sequences, data.shift, data.scale, 2, input_gradient=True)
     loss = getattr(losses, CASES.get(case, TOO_LARGE_TO_STORE.get(case))[4])["double"]
     rows, out = minibatch.forward(data.rows)
     assert_allclose(out, expected["out"][rows], rtol=1e-11, atol=1e-12)
     dout = np.empty_like(out)
     loss(out, data.targets[rows], data.weights[rows], dout)
-    dx = minibatch.backward(dout, input_gradient=True)
+    dx = in_table_order(minibatch, minibatch.backward(dout))
     for name in network.parts:
         assert_allclose(
             network.part(name, minibatch.gradient), expected[f"d {name}"], rtol=1e-9, atol=1e-13, err_msg=name

@@ -14,8 +14,8 @@ from threadpoolctl import OpenBLASController, threadpool_info, threadpool_limits
 
 from sklstm import LSTMClassifier, LSTMRegressor, Sequences, base, threads
 from sklstm._core import openmp, optimizers
+from sklstm.layout import CELLS
 from sklstm.minibatch import Minibatch
-from sklstm.network import CELLS
 from sklstm.threads import effective_n_threads, single_threaded_blas
 
 SHIFT, SCALE = np.array([0.3, -1.0, 0.1]), np.array([0.5, 2.0, 1.5])
@@ -39,9 +39,9 @@ def test_minibatch_does_not_depend_on_threads(cell, sizes, dtype):
     network = naive.random_network(3, sizes, 2, dtype, cell)
 
     def passes(n_threads):
-        minibatch = Minibatch(network, DATA, SHIFT, SCALE, n_threads)
+        minibatch = Minibatch(network, DATA, SHIFT, SCALE, n_threads, input_gradient=True)
         _, out = minibatch.forward(np.arange(len(DATA)))
-        dx = minibatch.backward(np.ascontiguousarray(out - 0.5), input_gradient=True)
+        dx = minibatch.backward(np.ascontiguousarray(out - 0.5))
         return {"out": out, "gradient": minibatch.gradient, "dx": dx}
 
     expected = passes(1)

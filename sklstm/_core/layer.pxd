@@ -31,7 +31,8 @@ cdef inline Py_ssize_t time_step(bint reverse, int64_t length, Py_ssize_t t) noe
 # What a dropout mask is drawn from: the seed, the layer, the sequence's place in the minibatch and the time step, mixed
 # as in SplitMix64.
 cdef inline uint32_t mask_key(uint64_t seed, Py_ssize_t layer, Py_ssize_t sequence, Py_ssize_t t) noexcept nogil:
-    cdef uint64_t key = seed + (<uint64_t> layer << 56) + (<uint64_t> sequence << 32) + <uint64_t> t
+    cdef uint64_t key = (<uint64_t> layer << 56) + (<uint64_t> sequence << 32) + <uint64_t> t + 1
+    key = seed + key * <uint64_t> 0x9e3779b97f4a7c15
     key = (key ^ (key >> 30)) * <uint64_t> 0xbf58476d1ce4e5b9
     key = (key ^ (key >> 27)) * <uint64_t> 0x94d049bb133111eb
     return <uint32_t> ((key ^ (key >> 31)) >> 16)
