@@ -92,7 +92,7 @@ def test_the_recurrent_mask_is_constant_over_time():
 
 def test_the_recurrent_mask_differs_between_sequences_layers_directions_and_seeds():
     kept = recurrent_factors()[:, -1] > 1
-    assert_independent(kept[1:], kept[:-1])
+    assert_independent(kept[1::2], kept[::2])
     assert_independent(kept, recurrent_factors(seed=2)[:, -1] > 1)
     first, second = (recurrent_factors(layer, 2)[:, -1] > 1 for layer in range(2))
     assert_array_equal(first, kept)
@@ -112,8 +112,8 @@ def test_other_masks_differ_between_sequences_steps_and_seeds(name):
         return mask.reshape(N, T, H)
 
     mask = kept(1)
-    assert_independent(mask[1:], mask[:-1])
-    assert_independent(mask[:, 1:], mask[:, :-1])
+    assert_independent(mask[1::2], mask[::2])
+    assert_independent(mask[:, 1::2], mask[:, ::2])
     assert_independent(mask, kept(1234))
     assert_array_equal(mask, kept(1))
 
