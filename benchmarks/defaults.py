@@ -4,21 +4,22 @@
 care and the same budget: units, epochs, minibatches, Adam, learning rate, clipping, early stopping, standardised
 inputs and targets. What PyTorch decides by itself, above all the initial weights, is left to it.
 
-`--data` is a folder with those data that cannot be bundled: `physionet-2012`, `physionet-2019` as
+`--data` is a folder with the data that cannot be bundled: `physionet-2012` and `physionet-2019` as
 `sklstm.datasets.fetch_physionet_2012` and `fetch_physionet_2019` keep them, and `ett/ETTh1.csv` from
-https://github.com/zhouhaoyi/ETDataset. Without it, the tasks that need it are skipped.
+https://github.com/zhouhaoyi/ETDataset; without it, scikit-learn's data folder. Tasks whose data are
+not there are skipped.
 """
 
 import argparse
 import copy
 import json
 import warnings
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import torch
 from report import write_defaults
+from sklearn.datasets import get_data_home
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 from tasks import TASKS
@@ -148,9 +149,8 @@ def errors(task, seed, quick):
     }
 
 
-def run(name, folder, n_seeds, quick):
+def run(name, task, n_seeds, quick):
     """One row of the table: a task's size, and the errors of each seed."""
-    task = TASKS[name](folder)
     lengths = sorted({len(x) for x in task.X_train})
     row = {
         "description": TASKS[name].__doc__.split("\n")[0].rstrip("."),
@@ -169,21 +169,14 @@ def run(name, folder, n_seeds, quick):
     return row | {library: [error[library] for error in by_seed] for library in by_seed[0]}
 
 
-def reason_to_skip(name, folder):
-    """Why a task cannot be run, or None."""
-    if folder is None and getattr(TASKS[name], "needs_data", False):
-        return "needs --data"
-    if name == "basic motions" and find_spec("sktime") is None:
-        return "needs sktime"
-    return None
-
-
 def main():
     """Run the tasks asked for, or all, keep the errors, and write the table anew."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--tasks", nargs="*", choices=TASKS, default=list(TASKS), metavar="NAME", help="default: all")
     parser.add_argument("--seeds", type=int, default=3, help="fits of each library")
-    parser.add_argument("--data", type=Path, help="folder with physionet-2012, physionet-2019 and ett")
+    parser.add_argument(
+        "--data", type=Path, default=Path(get_data_home()), help="folder with physionet-2012, physionet-2019 and ett"
+    )
     parser.add_argument("--quick", action="store_true", help="500 sequences, 3 epochs, nothing is written")
     parser.add_argument("--output", type=Path, default=Path("doc/benchmarks"))
     arguments = parser.parse_args()
@@ -191,15 +184,16 @@ def main():
     file = arguments.output / "defaults.json"
     results = json.loads(file.read_text()) if file.exists() else {"tasks": {}}
     for name in arguments.tasks:
-        reason = reason_to_skip(name, arguments.data)
-        if reason:
-            print(f"{name}: skipped, {reason}")
+        try:
+            task = TASKS[name](arguments.data)
+        except (FileNotFoundError, ModuleNotFoundError) as error:
+            print(f"{name}: skipped. {error}")
             continue
         print(name, flush=True)
-        row = run(name, arguments.data, arguments.seeds, arguments.quick)
+        row = run(name, task, arguments.seeds, arguments.quick)
         if not arguments.quick:
-            results["tasks"][name] = row
-            results["machine"] = machine()
+            rows = results["tasks"] | {name: row}
+            results = {"machine": machine(), "tasks": {name: rows[name] for name in TASKS if name in rows}}
             file.write_text(json.dumps(results, indent=1) + "\n")
             write_defaults(results, arguments.output)
 

@@ -51,8 +51,9 @@ def _machine(results):
 
 
 def _spread(errors):
-    digits = max(0, 2 - int(np.floor(np.log10(max(np.mean(errors), 1e-9)))))
-    return f"{np.mean(errors):.{digits}f} ± {np.std(errors):.{digits}f}"
+    spread = np.std(errors, ddof=min(1, len(errors) - 1))
+    digits = int(np.clip(1 - np.floor(np.log10(max(spread, 1e-9))), 0, 4))
+    return f"{np.mean(errors):.{digits}f} ± {spread:.{digits}f}"
 
 
 def _table(header, rows):

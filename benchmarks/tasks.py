@@ -1,7 +1,7 @@
 """Tasks on which defaults are judged: data in a fixed split, and the error that counts. One function a task.
 
-A function takes the folder with the data that are neither bundled nor part of a package, and returns a `Task`. Those
-that need the folder are marked by `needs_data`. To add a task, add its function to `TASKS`.
+A function takes the folder with the data that cannot be bundled, and returns a `Task`. To add one, add its function to
+`TASKS`.
 """
 
 from dataclasses import dataclass
@@ -46,12 +46,6 @@ def wrong_order(y, predicted):
     return 1 - roc_auc_score(y, predicted[:, 1])
 
 
-def needs_data(load):
-    """Mark a task whose data are in the folder."""
-    load.needs_data = True
-    return load
-
-
 def glucose(folder):
     """Glucose half an hour ahead from two hours of readings; people are either trained or tested on."""
     data = load_glucose()
@@ -79,7 +73,6 @@ def basic_motions(folder):
     return Task(X, y, X_test, np.searchsorted(classes, y_test), wrong, "1 - accuracy", is_classifier=True)
 
 
-@needs_data
 def icu_mortality(folder):
     """PhysioNet 2012: death in hospital from the first 48 hours in intensive care."""
     icu = fetch_physionet_2012(folder, download_if_missing=False)
@@ -90,21 +83,19 @@ def icu_mortality(folder):
     return Task(X[train], y[train], X[test], y[test], wrong_order, "1 - AUROC", is_classifier=True)
 
 
-@needs_data
 def icu_heart_rate(folder):
     """PhysioNet 2019: the heart rate of a stay's last hour from all hours before."""
     sepsis = fetch_physionet_2019(folder, download_if_missing=False)
     heart_rate = sepsis.feature_names.index("HR")
     stays = [x for x in sepsis.data if len(x) > 1 and not np.isnan(x[-1, heart_rate])]
     y = np.array([x[-1, heart_rate] for x in stays])
-    train, test = train_test_split(np.arange(len(stays)), train_size=5000, test_size=3000, random_state=0)
+    train, test = train_test_split(np.arange(len(stays)), train_size=4000, test_size=4000, random_state=0)
     X = filled([x[:-1] for x in stays], train)
     return Task(X[train], y[train], X[test], y[test], root_mean_squared_error, "RMSE, beats/min")
 
 
-@needs_data
 def oil_temperature(folder):
-    """ETTh1: the oil temperature of the next 24 hours from the last 96, both relative to the last one.
+    """ETTh1: a transformer's oil temperature in the next 24 hours from the last 96, both relative to the last one.
 
     Twelve months to train, four that are left alone, four to test, as is usual; in the training part's units.
     """
@@ -112,12 +103,12 @@ def oil_temperature(folder):
     month, window = 30 * 24, 96
     train, test = temperature[: 12 * month], temperature[16 * month - window : 20 * month]
     parts = []
-    for part in (train, test):
-        X, y, _ = sliding_windows([(part - train.mean()) / train.std()], window=window, horizon=24)
+    for part, step in [(train, 2), (test, 1)]:
+        X, y, _ = sliding_windows([(part - train.mean()) / train.std()], window=window, horizon=24, step=step)
         last = X[:, -1]
         parts += [X - last[:, np.newaxis], y - last]
     # Windows overlap: early stopping holds out whole months.
-    groups = np.arange(len(parts[0])) // month
+    groups = np.arange(0, 2 * len(parts[0]), 2) // month
     return Task(*parts, mean_squared_error, "MSE", groups=groups)
 
 
