@@ -36,7 +36,7 @@ def write_defaults(results, folder):
     header = ["task", "sequences × steps × features; tested on", "error", "sklstm", "PyTorch", "ratio"]
     n_seeds = sorted({len(row["sklstm"]) for row in results["tasks"].values()})
     text = f"{_machine(results)} {' or '.join(map(str, n_seeds))} seeds, mean ± standard deviation."
-    overall = f"Geometric mean of the ratios: {np.exp(np.nanmean(np.log(ratios))):.2f}."
+    overall = f"Ratios: geometric mean {np.exp(np.nanmean(np.log(ratios))):.2f}, median {np.nanmedian(ratios):.2f}."
     Path(folder, "defaults.md").write_text(f"{text}\n\n{_table(header, lines)}\n\n{overall}\n")
 
 
