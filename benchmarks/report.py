@@ -15,14 +15,45 @@ def write_report(results, folder):
     Path(folder, "tables.md").write_text("\n\n".join([_machine(results), *sections]) + "\n")
 
 
+def write_defaults(results, folder):
+    """Write `defaults.md` into the folder: errors of the defaults beside PyTorch's, task by task."""
+    lines, ratios = [], []
+    for name, row in results["tasks"].items():
+        shortest, longest = row["lengths"]
+        steps = longest if shortest == longest else f"{shortest} to {longest}"
+        ours, peer = np.mean(row["sklstm"]), np.mean(row["PyTorch"])
+        ratios.append(ours / peer if ours and peer else np.nan)  # without an error there is no ratio
+        lines.append(
+            [
+                f"**{name}**: {row['description']}",
+                f"{row['n_train']:,} × {steps} × {row['n_features']}; {row['n_test']:,}",
+                row["error"],
+                _spread(row["sklstm"]),
+                _spread(row["PyTorch"]),
+                f"{ratios[-1]:.2f}" if np.isfinite(ratios[-1]) else "",
+            ]
+        )
+    header = ["task", "sequences × steps × features; tested on", "error", "sklstm", "PyTorch", "ratio"]
+    n_seeds = sorted({len(row["sklstm"]) for row in results["tasks"].values()})
+    text = f"{_machine(results)} {' or '.join(map(str, n_seeds))} seeds, mean ± standard deviation."
+    overall = f"Ratios: geometric mean {np.exp(np.nanmean(np.log(ratios))):.2f}, median {np.nanmedian(ratios):.2f}."
+    Path(folder, "defaults.md").write_text(f"{text}\n\n{_table(header, lines)}\n\n{overall}\n")
+
+
 def _machine(results):
     machine = results["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if version)
     text = f"{machine['processor']}, {machine['cores']} cores, {machine['system']}; Python {machine['python']}, "
     text += f"{versions}."
-    if results["missing"]:
+    if results.get("missing"):
         text += f" Not installed, and left out: {', '.join(results['missing'])}."
     return text
+
+
+def _spread(errors):
+    spread = np.std(errors, ddof=min(1, len(errors) - 1))
+    digits = int(np.clip(1 - np.floor(np.log10(max(spread, 1e-9))), 0, 4))
+    return f"{np.mean(errors):.{digits}f} ± {spread:.{digits}f}"
 
 
 def _table(header, rows):
