@@ -19,7 +19,7 @@ from .network import Network
 from .optimizers import SGD, Adam, RMSprop
 from .scaling import fit_scaler
 from .schedules import PLANNED, Cosine, InverseScaling, OneCycle
-from .sequences import check_tokens, validate_sequences
+from .sequences import check_tokens, differences, validate_sequences
 from .steps import StepForm
 from .threads import effective_n_threads, single_threaded_blas
 from .training import Data, Objective, Trainer, train
@@ -219,7 +219,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
                 f'pooling="{self.pooling}" makes one of all time steps, but return_sequences=True asks for an output '
                 "at each: leave one of them out."
             )
-        if self.skip_connection and self.embedding_dim is not None:
+        if self.skip_connection is True and self.embedding_dim is not None:
             raise ValueError(
                 "skip_connection=True takes the last inputs to the output layer as numbers, but with embedding_dim "
                 "they are tokens: leave one of them out."
@@ -291,6 +291,8 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
 
     def _trainer(self, data, rows, rng, going_on, optimizer=None, t=0):
         """What trains a new network on `rows` or, if `going_on`, a copy of the one there is."""
+        if not going_on:
+            self.skip_connection_ = self.embedding_dim is None and self._skips(data, rows)
         architecture = self._architecture(data.sequences)
         if going_on:
             network = copy.deepcopy(self._network)
@@ -302,8 +304,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             data = self._in_network_units(data)
             network = Network(architecture)
             network.initialize(rng)
-            places = data.places(rows)
-            network.part("output.b")[:] = self._loss.initial_bias(data.targets[places], data.weights[places])
+            self._initialize_outputs(network, data, rows)
         if optimizer is None:
             optimizer = self._new_optimizer(network)
         return Trainer(
@@ -359,7 +360,8 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             bool(self.bidirectional),
             self.pooling,
             bool(self.return_sequences),
-            bool(self.skip_connection),
+            self.skip_connection_,
+            self.skip_connection_,
             self.vocabulary_size_ if self.embedding_dim else 0,
             self.embedding_dim,
         )
@@ -412,21 +414,37 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             check_consistent_length(sequences, y_val)
             return self._data(X_val, sequences, y_val, sample_weight_val, reset=False, learn=False, suffix="_val")
 
+    def _skips(self, data, rows):
+        """Whether the inputs also go to the output layer, and the layers see the changes of them."""
+        return bool(self.skip_connection)
+
     def _standardise(self, data, rows):
-        """Learn how inputs are brought to mean 0 and variance 1 over all time steps of the training rows."""
-        sequences, n_features = data.sequences, data.sequences.n_features
+        """Learn how inputs and targets are brought to mean 0 and variance 1."""
+        sequences = data.sequences
+        n_features = (1 + self.skip_connection_) * sequences.n_features
         self._shift, self._scale = np.zeros(n_features), np.ones(n_features)
         if self.standardize and self.embedding_dim is None:
             lengths, weights = sequences.lengths, data.sequence_weights()
             weights = weights / weights.max()
             parts = np.array_split(rows, min(len(rows), -(-lengths[rows].sum() // STEPS_AT_A_TIME)))
-            scaler = fit_scaler(
-                "X", ((sequences[part].values, np.repeat(weights[part], lengths[part])) for part in parts)
-            )
-            self._shift, self._scale = scaler.mean_.astype(np.float64), 1 / scaler.scale_.astype(np.float64)
+            seen = [lambda part: part.values]
+            if self.skip_connection_:
+                seen.insert(0, differences)
+            scalers = [
+                fit_scaler("X", ((f(sequences[part]), np.repeat(weights[part], lengths[part])) for part in parts))
+                for f in seen
+            ]
+            self._shift = np.concatenate([scaler.mean_ for scaler in scalers])
+            self._scale = 1 / np.concatenate([scaler.scale_ for scaler in scalers])
         places = data.places(rows)
         weights = data.weights[places]
         self._loss.scale_targets(data.targets[places], weights / weights.max(), self.standardize)
+
+    def _initialize_outputs(self, network, data, rows):
+        """Start the output layer from what needs no training: a constant, and nothing of the inputs that skip to it."""
+        places = data.places(rows)
+        network.part("output.b")[:] = self._loss.initial_bias(data.targets[places], data.weights[places])
+        network.part("output.W")[network.architecture.n_top :] = 0
 
     def _in_network_units(self, data):
         return replace(data, targets=self._loss.encode(data.targets))

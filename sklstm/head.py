@@ -83,6 +83,7 @@ class Head:
             core.drop_features(dropout, features, architecture.n_top)
         if architecture.skip_connection:
             values, starts, shift, scale = skipped
+            shift, scale = shift[-architecture.n_features :], scale[-architecture.n_features :]
             core.skip_inputs(
                 values, starts, lengths, shift, scale, features, architecture.n_top, architecture.return_sequences
             )

@@ -42,8 +42,8 @@ class Minibatch:
     ----------
     network : Network
     sequences : Sequences
-    shift, scale : ndarray of shape (n_features,)
-        Inputs are standardised as (x - shift) * scale.
+    shift, scale : ndarray of shape (n_features,) or (2 n_features,)
+        Inputs are standardised as (x - shift) * scale; those that skip the layers by the second half, if there is one.
     n_threads : int
     max_memory : float or None
         Most megabytes to work in. Where they do not suffice for all time steps, early segments are computed a second
@@ -124,7 +124,7 @@ class Minibatch:
         """Fill `gradient` from the loss's derivatives by the outputs of the last forward pass.
 
         Returns the derivatives by the inputs, if they are wanted: an array of shape (total time steps, n_inputs),
-        sequence after sequence in the order of the outputs.
+        sequence after sequence in the order of the outputs. If the inputs are differences, it is by these.
         """
         self.gradient.fill(0)
         dlast, dtable = self._head.backward(dout, self.gradient)
@@ -137,7 +137,7 @@ class Minibatch:
                 self._stack_backward(k, dlast, dtable, dinput)
             dlast, dtable = dlast[:0], dinput
         architecture = self.network.architecture
-        if architecture.skip_connection and len(dtable) and not self._embeds:
+        if architecture.skip_connection and len(dtable) and not architecture.differences:
             by_step = architecture.return_sequences
             dtable[slice(None) if by_step else self._places + self._batch_lengths - 1] += self._head.dskipped
         if self._embeds:

@@ -4,6 +4,7 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
+from sklearn.linear_model import Ridge
 from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -18,6 +19,15 @@ from .sequences import real_array
 from .threads import effective_n_threads
 
 __all__ = ["LSTMRegressor"]
+
+
+# From this share of the targets' variance on that a linear function of the last time step explains,
+# skip_connection="auto" is on.
+PERSISTENCE = 0.5
+
+
+def _linear_model(steps, targets, weights):
+    return Ridge(alpha=1e-3).fit(steps, targets, sample_weight=weights)
 
 
 @shared_documentation
@@ -56,6 +66,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
 
     _parameter_constraints: dict = {  # noqa: RUF012 - scikit-learn's convention
         **BaseLSTM._parameter_constraints,
+        "skip_connection": ["boolean", StrOptions({"auto"})],
         "loss": [StrOptions(set(REGRESSION_LOSSES))],
         "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
         "delta": [Interval(Real, 0, None, closed="neither")],
@@ -71,7 +82,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
         bidirectional=False,
         pooling="last",
         return_sequences=False,
-        skip_connection=False,
+        skip_connection="auto",
         embedding_dim=None,
         dropout=0.0,
         recurrent_dropout=0.0,
@@ -237,6 +248,34 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
                 "warm_start=False, or clone the estimator."
             )
         return targets
+
+    def _skips(self, data, rows):
+        if self.skip_connection != "auto":
+            return bool(self.skip_connection)
+        steps, targets, weights = self._last_steps(data, rows)
+        n, p = np.count_nonzero(weights), steps.shape[1]
+        if n <= p + 1:
+            return False
+        r2 = _linear_model(steps, targets, weights).score(steps, targets, sample_weight=weights)
+        return bool(1 - (1 - r2) * (n - 1) / (n - p - 1) > PERSISTENCE)
+
+    def _last_steps(self, data, rows):
+        """What skips to the output layer, the targets there and their weights, where no target is missing."""
+        places = data.places(rows)
+        known = places[~np.isnan(data.targets[places]).any(axis=1)]
+        steps = known if data.by_step else data.sequences.offsets[1:][known] - 1
+        return data.sequences.values[steps].astype(np.float64), data.targets[known], data.weights[known]
+
+    def _initialize_outputs(self, network, data, rows):
+        super()._initialize_outputs(network, data, rows)
+        if self.skip_connection_ and self.out_activation_ == "identity" and self.n_outputs_ == self._n_targets:
+            F = data.sequences.n_features
+            steps, targets, weights = self._last_steps(data, rows)
+            model = _linear_model((steps - self._shift[F:]) * self._scale[F:], targets, weights)
+            # The network starts as the linear model.
+            network.part("output.W")[: network.architecture.n_top] = 0
+            network.part("output.W")[network.architecture.n_top :] = model.coef_.reshape(-1, F).T
+            network.part("output.b")[:] = model.intercept_
 
     def _validation_score(self, out, targets, weights):
         """R2, or D2 of several quantiles, over the targets that are known."""

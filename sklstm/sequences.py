@@ -214,6 +214,13 @@ def as_sequences(X):
     return sequences
 
 
+def differences(sequences):
+    """The change of every value since the time step before, (total_steps, n_features); at a first step, none."""
+    changes = np.diff(sequences.values, axis=0, prepend=sequences.values[:1])
+    changes[sequences.offsets[:-1]] = 0
+    return changes
+
+
 def check_finite(sequences, name="X"):
     """Raise a ValueError that says where the first NaN or infinity is."""
     values = sequences.values

@@ -45,7 +45,7 @@ def skip_inputs(
     cdef Py_ssize_t row = 0, r, t
     for r in range(lengths.shape[0]):
         for t in range(lengths[r] - 1 if every_step else 0, -1, -1):
-            pack_step(&values[0, 0], &starts[r], &lengths[r], 1, t, True, values.shape[1], &shift[0], &scale[0],
+            pack_step(&values[0, 0], &starts[r], &lengths[r], 1, t, True, False, values.shape[1], &shift[0], &scale[0],
                       &features[row, column], features.shape[1])
             row += 1
 

@@ -12,27 +12,31 @@ cdef enum:
     FARTHEST = 1000000000
 
 
-# One step of n sequences: x[r] = (values[starts[r] + t] - shift) * scale, computed in double; with `reverse`, step t
-# is counted from a sequence's end. Shift and scale are applied here, where every number is touched anyway, and not
-# folded into the weights: a mean that is large beside the standard deviation would cost the single-precision product
-# its digits.
+# One step of n sequences: x[r] = (values[starts[r] + t] - shift) * scale, computed in double. With `reverse`, step t is
+# counted from a sequence's end; with `differences`, the value before is subtracted, and the first step has none. Shift
+# and scale are applied here, where every number is touched anyway, and not folded into the weights: a mean that is large
+# beside the standard deviation would cost the single-precision product its digits.
 cdef inline void pack_step(
     const value_t* values,             # (total steps, F)
     const int64_t* starts,             # (n,)
     const int64_t* lengths,            # (n,)
-    Py_ssize_t n, Py_ssize_t t, bint reverse, Py_ssize_t F,
+    Py_ssize_t n, Py_ssize_t t, bint reverse, bint differences, Py_ssize_t F,
     const double* shift,               # (F,)
     const double* scale,               # (F,)
     floating* x,                       # (n, F)  out, its rows x_row apart
     Py_ssize_t x_row,
 ) noexcept nogil:
     cdef const value_t* value
-    cdef double standardised
-    cdef Py_ssize_t r, k
+    cdef double before, standardised
+    cdef Py_ssize_t r, k, step
     for r in range(n):
-        value = values + (starts[r] + (lengths[r] - 1 - t if reverse else t)) * F
+        step = lengths[r] - 1 - t if reverse else t
+        value = values + (starts[r] + step) * F
         for k in range(F):
-            standardised = (value[k] - shift[k]) * scale[k]
+            before = 0
+            if differences:
+                before = value[k - F] if step > 0 else value[k]
+            standardised = (value[k] - before - shift[k]) * scale[k]
             standardised = -FARTHEST if standardised < -FARTHEST else standardised
             standardised = FARTHEST if standardised > FARTHEST else standardised
             x[r * x_row + k] = <floating> standardised
@@ -42,7 +46,7 @@ cdef inline void pack_step(
 cdef inline void pack_steps(
     const value_t* values, const int64_t* starts,
     const int64_t* lengths,            # (n,), descending
-    Py_ssize_t n, Py_ssize_t first, Py_ssize_t last, bint reverse, Py_ssize_t F,
+    Py_ssize_t n, Py_ssize_t first, Py_ssize_t last, bint reverse, bint differences, Py_ssize_t F,
     const double* shift, const double* scale,
     floating* x,                       # (steps in all, F)  out, its rows x_row apart
     Py_ssize_t x_row,
@@ -51,5 +55,5 @@ cdef inline void pack_steps(
     for t in range(first, min(last, lengths[0])):
         while lengths[n - 1] <= t:
             n -= 1
-        pack_step(values, starts, lengths, n, t, reverse, F, shift, scale, x, x_row)
+        pack_step(values, starts, lengths, n, t, reverse, differences, F, shift, scale, x, x_row)
         x += n * x_row
