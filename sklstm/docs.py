@@ -12,7 +12,7 @@ cell : {"lstm", "peephole", "gru", "rnn"}, default="lstm"
     - "lstm": long short-term memory [1]_ with forget gates [2]_, which start open.
     - "peephole": an LSTM whose gates see its memory too [3]_.
     - "gru": the gated recurrent unit [4]_, two gates and no memory beside its output, with the reset after the product.
-    - "rnn": the simple recurrent unit [5]_, without gates. It forgets within some dozen time steps.
+    - "rnn": the simple recurrent unit [5]_, without gates. What it can learn from fades within some dozen time steps.
 
 activation : {"tanh", "relu", "logistic", "identity"}, default="tanh"
     Function of a cell's new content and, in an LSTM, of its memory. Those that have no bound may diverge.
