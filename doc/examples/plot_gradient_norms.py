@@ -52,8 +52,8 @@ for cell in ["rnn", "gru", "lstm"]:
 
 # %%
 # Before training, the derivatives of a simple cell ("rnn") fall by a factor of ten every fifteen steps, a GRU's every
-# seven: after a hundred or two there is nothing left to learn from but rounding. The LSTM's forget gates start open, and
-# its derivatives fall much more slowly. But gates can open further: trained, both gated cells answer to a number two
+# seven: after a hundred or two there is nothing left to learn from but rounding. The LSTM's forget gates start open, so
+# that its derivatives fall more slowly. But gates can open further: trained, both gated cells answer to a number two
 # hundred steps back as much as to the last (each counts in one of a hundred sequences, which makes a root mean square
 # of 0.1), and their error is next to none. The simple cell gets stuck half-way. Something of both numbers it does keep,
 # in units driven to -1 or 1; but through such units no derivative comes back that could tell it to keep more.
