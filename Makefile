@@ -11,7 +11,7 @@ demo: $(VENV)/.examples  ## fit an LSTM to real glucose readings and draw its fo
 	@echo "The figure is in glucose_forecast.png."
 
 test: $(VENV)/.tests  ## all tests, the README's and the user guide's examples among them
-	$(BIN)/pytest tests README.md doc/user_guide.md --pyargs sklstm
+	$(BIN)/pytest tests README.md doc/user_guide --pyargs sklstm
 
 lint: $(VENV)/.lint  ## style of Python and Cython code
 	$(BIN)/ruff check .

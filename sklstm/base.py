@@ -101,16 +101,21 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             The training sequences, in any form that :func:`~sklstm.as_sequences` accepts.
 
         y : array-like of shape (n_sequences,) or (n_sequences, n_outputs)
-            The targets, one or (regression) several a sequence.
+            The targets: for a regression one number or several a sequence, for a classification one label of any type,
+            or a column of 0 and 1 for each of several. With ``return_sequences=True`` there are as many for every time
+            step: an array of shape (n_sequences, n_timesteps) or (n_sequences, n_timesteps, n_outputs), or a list of
+            arrays (n_timesteps_i,) or (n_timesteps_i, n_outputs). What stands where `X` has padding is ignored, and a
+            regression leaves out targets that are NaN.
 
         sample_weight : array-like of shape (n_sequences,), default=None
-            Weights of the sequences; those of weight zero are left out.
+            Weights of the sequences; those of weight zero are left out. With ``return_sequences=True`` also of shape
+            (n_sequences, n_timesteps), or a list of arrays (n_timesteps_i,): weights of the time steps.
 
         X_val, y_val : as `X` and `y`, default=None
             Data to watch for early stopping, in place of a part of the training data.
 
-        sample_weight_val : array-like of shape (n_val_sequences,), default=None
-            Weights of the validation sequences.
+        sample_weight_val : as `sample_weight`, default=None
+            Weights of the validation data.
 
         groups : array-like of shape (n_sequences,), default=None
             Group of each sequence, for example the patient. The part of the training data that is held out for early

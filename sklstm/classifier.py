@@ -18,24 +18,26 @@ __all__ = ["LSTMClassifier"]
 
 @shared_documentation
 class LSTMClassifier(ClassifierMixin, BaseLSTM):
-    """Classification of sequences with a long short-term memory network.
+    """Classification of sequences with a recurrent network: LSTM, GRU or simple.
 
-    The network reads a sequence from its first time step to its last; a linear layer turns its last state into the log
-    odds of the second of two classes, or into a score for each of several. It is trained on the log loss by
-    backpropagation through time over whole sequences.
+    The network reads a sequence from its first time step to its last; a linear layer turns its last state, or all of
+    them, into the log odds of the second of two classes, or into a score for each of several. It is trained on the log
+    loss by backpropagation through time over whole sequences.
 
     Parameters
     ----------
-    {parameters}
+    {network}
 
     class_weight : dict or "balanced", default=None
-        Weights of the classes, as ``{{label: weight}}``, by which the sequences' weights are multiplied. "balanced"
-        gives each class the same weight in all.
+        Weights of the classes, as ``{{label: weight}}``, by which the weights of sequences (or of time steps) are
+        multiplied. "balanced" gives each class the same weight in all. Not for several labels a sequence.
+
+    {training}
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels.
+        The labels; with several a sequence, the numbers of their columns.
 
     {attributes}
 
@@ -120,14 +122,14 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         X : array, data frame, list or Sequences
             The training sequences, in any form that :func:`~sklstm.as_sequences` accepts.
 
-        y : array-like of shape (n_sequences,)
+        y : array-like of shape (n_sequences,) or (n_sequences, n_labels), or as in `fit` for every time step
             The labels.
 
         classes : array-like of shape (n_classes,), default=None
             All labels that will ever come. Needed in the first call unless its `y` holds them all.
 
-        sample_weight : array-like of shape (n_sequences,), default=None
-            Weights of the sequences.
+        sample_weight : array-like of shape (n_sequences,), or as in `fit` for every time step, default=None
+            Weights.
 
         Returns
         -------
@@ -190,8 +192,8 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         Returns
         -------
         probabilities : ndarray of shape (n_sequences, n_classes)
-            In the order of `classes_`; each row sums to 1, but for several labels a sequence, of which each has a
-            probability of its own. With ``return_sequences=True`` the same for every time step, in the form that X came
+            In the order of `classes_`. Each row sums to 1; but of several labels a sequence, each has a probability of
+            its own. With ``return_sequences=True`` the same for every time step, in the form that X came
             in. A sequence's probabilities have the same bits whatever other sequences they are predicted with, in
             whatever order and on however many threads.
         """
@@ -208,7 +210,8 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         Returns
         -------
         log_probabilities : ndarray of shape (n_sequences, n_classes)
-            Finite where the probability itself would round to zero.
+            Finite where the probability itself would round to zero. With ``return_sequences=True`` the same for every
+            time step, in the form that X came in.
         """
         return self._of_scores(X, self._log_probabilities)
 

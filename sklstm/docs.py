@@ -2,25 +2,73 @@
 
 import inspect
 
-PARAMETERS = """
+NETWORK_PARAMETERS = """
 hidden_layer_sizes : int or array-like of int, default=(64,)
-    Units of each recurrent layer, from the input up.
+    Units of each recurrent layer, from the input up; in each direction, with `bidirectional`.
 
+cell : {"lstm", "peephole", "gru", "rnn"}, default="lstm"
+    What a unit does at a time step:
+
+    - "lstm": long short-term memory [1]_ with forget gates [2]_, which start open.
+    - "peephole": an LSTM whose gates see its memory too [3]_.
+    - "gru": the gated recurrent unit [4]_, two gates and no memory beside its output, with the reset after the product.
+    - "rnn": the simple recurrent unit [5]_, without gates. What it can learn from fades within some dozen time steps.
+
+activation : {"tanh", "relu", "logistic", "identity"}, default="tanh"
+    Function of a cell's new content and, in an LSTM, of its memory. Those that have no bound may diverge.
+
+recurrent_activation : {"logistic", "hard_sigmoid"}, default="logistic"
+    Function of the gates. "hard_sigmoid" is ``min(max(x / 6 + 0.5, 0), 1)``. "rnn" has no gates.
+
+bidirectional : bool, default=False
+    Whether each layer also reads the sequences backwards, with weights of its own, and the next one sees both [6]_. Not
+    for outputs that must not know the time steps after them.
+
+pooling : {"last", "mean", "max", "attention"}, default="last"
+    What the output layer sees of the last layer's states at the time steps of a sequence:
+
+    - "last": the last state, of each direction.
+    - "mean", "max": the mean or the largest value of each unit.
+    - "attention": a mean with weights that the network learns to give [7]_; `attention_weights` returns them.
+
+return_sequences : bool, default=False
+    Whether there is a target, and a prediction, at every time step.
+
+skip_connection : bool, default=False
+    Whether the output layer also sees the inputs of the last time step; with `return_sequences`, those of each. Where
+    targets follow the last value, as in series that drift, the network then has to learn only the difference. Does not
+    go with `embedding_dim`.
+
+embedding_dim : int or None, default=None
+    Width of an embedding layer: `X` holds the numbers of tokens, one at a time step, and the network learns a vector
+    for each. Numbers that the training data do not reach share one that stays zero. None takes `X` as it is.
+
+dropout : float, default=0.0
+    Share of the units that a training step leaves out [8]_, in [0, 1): of each layer's output as the next one sees it,
+    drawn anew at every time step, and of what the output layer sees, but never of the inputs. The others count more to
+    make up for it; predictions leave nothing out. Does not go with ``solver="lbfgs"``.
+
+recurrent_dropout : float, default=0.0
+    The same of the state as a layer itself sees it at the next time step; a sequence has the same units left out at all
+    its time steps [9]_.
+""".strip()
+
+TRAINING_PARAMETERS = """
 solver : {"adam", "adamw", "rmsprop", "sgd", "lbfgs"}, default="adam"
     The optimizer:
 
-    - "adam" [3]_.
-    - "adamw" [4]_: Adam with a decay of the weights in place of the penalty.
-    - "rmsprop" [5]_: the gradient over the root of its running mean square, of which a step keeps 0.9.
+    - "adam" [10]_.
+    - "adamw" [11]_: Adam with a decay of the weights in place of the penalty.
+    - "rmsprop" [12]_: the gradient over the root of its running mean square, of which a step keeps 0.9.
     - "sgd": stochastic gradient descent with momentum.
-    - "lbfgs" [6]_: L-BFGS on all data at once, for small ones. An iteration counts as an epoch, and training ends where
-      no derivative of the loss is larger than `tol`, or the loss no longer falls. It holds nothing out ("auto" early
-      stopping is off) and has no `partial_fit`; the learning rate, `shuffle`, `n_iter_no_change` and `clip_norm` have
-      no effect.
+    - "lbfgs" [13]_: L-BFGS on all data at once, for small ones. An iteration counts as an epoch, and training ends
+      where no derivative of the loss is larger than `tol`, or the loss no longer falls. It holds nothing out ("auto"
+      early stopping is off) and has no `partial_fit`; the learning rate, `shuffle`, `n_iter_no_change` and `clip_norm`
+      have no effect.
 
 alpha : float, default=0.0001
-    Strength of the penalty on the weights (not the biases), divided by the size of the minibatch; with
-    ``solver="lbfgs"``, by the sum of the sequences' weights. With ``solver="adamw"`` a step takes the share
+    Strength of the penalty on the weights (not the biases nor the embedding), divided by the size of the minibatch;
+    with ``solver="lbfgs"``, by the sum of the sequences' weights. With ``solver="adamw"`` a step takes the share
     ``learning_rate * alpha`` off the weights instead.
 
 l1_ratio : float, default=0.0
@@ -38,9 +86,9 @@ learning_rate : {"constant", "invscaling", "adaptive", "cosine", "one_cycle"}, d
     - "invscaling" divides it by ``(t + 1) ** power_t`` after `t` training sequences, counted anew in each epoch.
     - "adaptive" multiplies it by 0.3 whenever four epochs in a row have not lowered the watched loss by `tol`, and goes
       back to the best weights.
-    - "cosine" brings it to 0 along half a cosine over `max_iter` epochs [7]_.
+    - "cosine" brings it to 0 along half a cosine over `max_iter` epochs [14]_.
     - "one_cycle" brings it up to `learning_rate_init` over the first 30 % of `max_iter` epochs, in a straight line from
-      1/25 of it, and then along half a cosine down to 1/10000 of it [8]_.
+      1/25 of it, and then along half a cosine down to 1/10000 of it [15]_.
 
     The last two need to know the end: they do not go with `partial_fit`.
 
@@ -60,8 +108,8 @@ shuffle : bool, default=True
     Whether to shuffle the sequences in each epoch.
 
 random_state : int, RandomState instance or None, default=None
-    Determines the initial weights, the split for early stopping and the shuffling. The same number and the same data
-    give the same bits, on any number of threads.
+    Determines the initial weights, the split for early stopping, the shuffling and what dropout leaves out. The same
+    number and the same data give the same bits, on any number of threads.
 
 tol : float, default=1e-4
     What the watched loss must fall by for an epoch to count as progress: the loss on held-out data with early stopping,
@@ -135,7 +183,7 @@ validation_loss_curve_ : list of float or None
     Loss on the held-out data after each epoch; None without early stopping.
 
 validation_scores_ : list of float or None
-    R2 or accuracy on the held-out data after each epoch; None without early stopping.
+    The score on the held-out data after each epoch, as `score` computes it; None without early stopping.
 
 best_validation_score_ : float or None
     The score of the epoch whose weights were kept; None without early stopping.
@@ -153,7 +201,10 @@ n_outputs_ : int
     Outputs of the network.
 
 out_activation_ : str
-    What turns the outputs into predictions: "identity", "logistic" or "softmax".
+    What turns the outputs into predictions: "identity", "exp", "logistic" or "softmax".
+
+vocabulary_size_ : int
+    With `embedding_dim`, how many numbers of tokens the training data have: the highest, and one for 0.
 
 n_features_in_ : int
     Features of a time step; of a table, its columns.
@@ -165,28 +216,39 @@ feature_names_in_ : ndarray of shape (n_columns,)
 NOTES = """
 Notes
 -----
-The equations are those of [1]_ with the forget gate of [2]_; its bias starts at 1. Weights start
-Glorot-uniform, and orthogonal within each recurrent gate.
+The user guide has each cell's equations. Weights start Glorot-uniform, orthogonal within each recurrent gate, and
+biases at 0, but for the forget gate's 1.
 
 References
 ----------
 .. [1] Hochreiter and Schmidhuber, "Long short-term memory", Neural Computation 9(8):1735-1780, 1997.
 .. [2] Gers, Schmidhuber and Cummins, "Learning to forget: continual prediction with LSTM", Neural Computation
    12(10):2451-2471, 2000.
-.. [3] Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015.
-.. [4] Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019.
-.. [5] Tieleman and Hinton, "Lecture 6.5 - RMSprop", COURSERA: Neural networks for machine learning, 2012.
-.. [6] Liu and Nocedal, "On the limited memory BFGS method for large scale optimization", Mathematical Programming
+.. [3] Gers and Schmidhuber, "Recurrent nets that time and count", IJCNN 2000.
+.. [4] Cho et al., "Learning phrase representations using RNN encoder-decoder for statistical machine translation",
+   EMNLP 2014.
+.. [5] Elman, "Finding structure in time", Cognitive Science 14(2):179-211, 1990.
+.. [6] Schuster and Paliwal, "Bidirectional recurrent neural networks", IEEE Transactions on Signal Processing
+   45(11):2673-2681, 1997.
+.. [7] Bahdanau, Cho and Bengio, "Neural machine translation by jointly learning to align and translate", ICLR 2015.
+.. [8] Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, "Dropout: a simple way to prevent neural networks
+   from overfitting", Journal of Machine Learning Research 15:1929-1958, 2014.
+.. [9] Gal and Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks", NeurIPS 2016.
+.. [10] Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015.
+.. [11] Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019.
+.. [12] Tieleman and Hinton, "Lecture 6.5 - RMSprop", COURSERA: Neural networks for machine learning, 2012.
+.. [13] Liu and Nocedal, "On the limited memory BFGS method for large scale optimization", Mathematical Programming
    45:503-528, 1989.
-.. [7] Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.
-.. [8] Smith and Topin, "Super-convergence: very fast training of neural networks using large learning rates",
+.. [14] Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.
+.. [15] Smith and Topin, "Super-convergence: very fast training of neural networks using large learning rates",
    arXiv:1708.07120, 2018.
 """.strip()
 
 
 def shared_documentation(estimator):
-    """Fill ``{parameters}``, ``{attributes}`` and ``{notes}`` in a class's docstring."""
+    """Fill ``{network}``, ``{training}``, ``{attributes}`` and ``{notes}`` in a class's docstring."""
     if estimator.__doc__ is not None:  # python -OO drops docstrings
-        parts = {"parameters": PARAMETERS, "attributes": ATTRIBUTES, "notes": NOTES}
-        estimator.__doc__ = inspect.cleandoc(estimator.__doc__).format(**parts)
+        estimator.__doc__ = inspect.cleandoc(estimator.__doc__).format(
+            network=NETWORK_PARAMETERS, training=TRAINING_PARAMETERS, attributes=ATTRIBUTES, notes=NOTES
+        )
     return estimator

@@ -369,7 +369,7 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
 
         Returns
         -------
-        tokens : ndarray of shape (n_tokens_,)
+        tokens : ndarray of shape (n_tokens,)
             The tokens; the first is "<unknown>".
         """
         check_is_fitted(self)

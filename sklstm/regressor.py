@@ -32,14 +32,33 @@ def _linear_model(steps, targets, weights):
 
 @shared_documentation
 class LSTMRegressor(RegressorMixin, BaseLSTM):
-    """Regression on sequences with a long short-term memory network.
+    """Regression on sequences with a recurrent network: LSTM, GRU or simple.
 
-    The network reads a sequence from its first time step to its last; a linear layer turns its last state into the
-    outputs. It is trained on the squared error by backpropagation through time over whole sequences.
+    The network reads a sequence from its first time step to its last; a linear layer turns its last state, or all of
+    them, into the outputs. It is trained by backpropagation through time over whole sequences.
 
     Parameters
     ----------
-    {parameters}
+    {network}
+
+    loss : str, default="squared_error"
+        What training makes small, and what is thereby predicted:
+
+        - "squared_error": the mean.
+        - "absolute_error": the median, which outliers do not move.
+        - "huber" [16]_: the mean, but that outliers count less: squared up to an error of `delta`, linear beyond.
+        - "quantile" [17]_: the value below which the share `quantile` of the targets lies.
+        - "poisson": the mean of counts, or of other targets that are never negative, by the Poisson deviance.
+        - "gaussian_nll" [18]_: the mean and the standard deviation of a normal distribution, by its negative log
+          likelihood; ``predict(X, return_std=True)`` returns both.
+
+    quantile : float or list of float, default=0.5
+        The quantile of ``loss="quantile"``, between 0 and 1, or several in rising order, whose predictions never cross.
+
+    delta : float, default=1.35
+        The error from which on ``loss="huber"`` is linear, in units of the standardised targets.
+
+    {training}
 
     Attributes
     ----------
@@ -51,6 +70,9 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
     sklstm.preprocessing.sliding_windows : Windows of long series, for forecasting.
 
     {notes}
+    .. [16] Huber, "Robust estimation of a location parameter", Annals of Mathematical Statistics 35(1):73-101, 1964.
+    .. [17] Koenker and Bassett, "Regression quantiles", Econometrica 46(1):33-50, 1978.
+    .. [18] Nix and Weigend, "Estimating the mean and variance of the target probability distribution", ICNN 1994.
 
     Examples
     --------
@@ -131,11 +153,11 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
         X : array, data frame, list or Sequences
             The training sequences, in any form that :func:`~sklstm.as_sequences` accepts.
 
-        y : array-like of shape (n_sequences,) or (n_sequences, n_outputs)
+        y : array-like of shape (n_sequences,) or (n_sequences, n_outputs), or as in `fit` for every time step
             The targets.
 
-        sample_weight : array-like of shape (n_sequences,), default=None
-            Weights of the sequences.
+        sample_weight : array-like of shape (n_sequences,), or as in `fit` for every time step, default=None
+            Weights.
 
         Returns
         -------
