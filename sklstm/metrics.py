@@ -6,6 +6,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import _check_response_method
 
 from .sequences import as_sequences
+from .steps import missing
 
 __all__ = ["sequence_scorer"]
 
@@ -72,7 +73,7 @@ class _SequenceScorer:
         lengths = _lengths(X, response)
         answers = _table(response, lengths, f"{method.__name__}(X)")
         targets = _table(y, lengths, "y")
-        counts = ~_missing(targets)
+        counts = ~missing(targets)
         weights = None
         if sample_weight is not None:
             weights = _step_weights(sample_weight, lengths)
@@ -148,12 +149,6 @@ def _step_weights(sample_weight, lengths):
 
 def _array_unless_list(values):
     return values if isinstance(values, list | tuple) else np.asarray(values)
-
-
-def _missing(targets):
-    if targets.dtype == object:
-        return np.vectorize(lambda target: target is None or target != target, otypes=[bool])(targets)
-    return np.isnan(targets) if targets.dtype.kind == "f" else np.zeros(targets.shape, dtype=bool)
 
 
 def _plain(values):
