@@ -590,7 +590,7 @@ def test_a_trained_network_keeps_its_shape(Estimator, name):
 @ESTIMATORS
 def test_all_that_changed_is_named(Estimator):
     model = make(Estimator, warm_start=True).fit(CUBE, Y).set_params(hidden_layer_sizes=(4, 4), cell="rnn")
-    with pytest.raises(ValueError, match="^hidden_layer_sizes, cell cannot change"):
+    with pytest.raises(ValueError, match=r"^hidden_layer_sizes, cell cannot change"):
         model.fit(CUBE, Y)
 
 

@@ -1,4 +1,4 @@
-"""scikit-learn's own checks, by the default solver and by L-BFGS: all of them feed tables."""
+"""scikit-learn's own checks, by solver, cell, architecture and loss: all of them feed tables."""
 
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -8,6 +8,17 @@ from sklstm import LSTMClassifier, LSTMRegressor
 
 # In double precision, so that a weight of two is a repetition to seven digits after all iterations.
 LBFGS = {"solver": "lbfgs", "max_iter": 50, "dtype": "float64"}
+
+MODELS = [
+    *[Estimator(**parameters) for parameters in ({}, LBFGS) for Estimator in (LSTMRegressor, LSTMClassifier)],
+    LSTMRegressor(cell="gru"),
+    LSTMClassifier(cell="rnn"),
+    LSTMRegressor(bidirectional=True),
+    LSTMClassifier(pooling="attention"),
+    LSTMRegressor(skip_connection=True),
+    LSTMRegressor(loss="quantile"),
+    LSTMRegressor(loss="poisson"),
+]
 
 EXPECTED_FAILED_CHECKS_OF_MINIBATCHES = {
     "check_sample_weight_equivalence_on_dense_data": "minibatches are shuffled: a weight of two is not a repetition"
@@ -24,7 +35,7 @@ def one_thread():
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @parametrize_with_checks(
-    [LSTMRegressor(), LSTMClassifier(), LSTMRegressor(**LBFGS), LSTMClassifier(**LBFGS)],
+    MODELS,
     expected_failed_checks=lambda model: EXPECTED_FAILED_CHECKS_OF_MINIBATCHES if model.solver == "adam" else {},
     xfail_strict=True,
 )
