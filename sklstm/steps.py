@@ -28,7 +28,7 @@ class StepForm:
         Of an array, what belongs to padding is left out.
         """
         values = np.asarray(values) if hasattr(values, "shape") else values
-        if isinstance(values, np.ndarray) and values.dtype != object:
+        if isinstance(values, np.ndarray) and (values.dtype != object or values.ndim > 1):
             return self._from_array(values, name)
         try:
             arrays = [np.asarray(value) for value in values]
