@@ -17,12 +17,19 @@ MODELS = [
     LSTMClassifier(pooling="attention"),
     LSTMRegressor(skip_connection=True),
     LSTMRegressor(loss="quantile"),
-    LSTMRegressor(loss="poisson"),
+    # The penalty that the checks set is strong beside the small deviance of their targets, 4.4 with a deviation of 1.
+    LSTMRegressor(loss="poisson", learning_rate="constant"),
 ]
 
-EXPECTED_FAILED_CHECKS_OF_MINIBATCHES = {
-    "check_sample_weight_equivalence_on_dense_data": "minibatches are shuffled: a weight of two is not a repetition"
-}
+
+def expected_failed_checks(model):
+    checks = {}
+    if model.solver == "adam":
+        reason = "minibatches are shuffled: a weight of two is not a repetition"
+        checks["check_sample_weight_equivalence_on_dense_data"] = reason
+    if getattr(model, "loss", None) == "poisson":
+        checks["check_regressor_multioutput"] = "the targets are negative, whatever the tag says"
+    return checks
 
 
 @pytest.fixture(autouse=True)
@@ -34,10 +41,6 @@ def one_thread():
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@parametrize_with_checks(
-    MODELS,
-    expected_failed_checks=lambda model: EXPECTED_FAILED_CHECKS_OF_MINIBATCHES if model.solver == "adam" else {},
-    xfail_strict=True,
-)
+@parametrize_with_checks(MODELS, expected_failed_checks=expected_failed_checks, xfail_strict=True)
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
