@@ -145,6 +145,9 @@ def test_attention_weights_are_of_attention_only():
     with pytest.raises(AttributeError) as raised:
         model.attention_weights(RAGGED)
     assert 'pooling="attention"' in str(raised.value.__cause__)
+    assert not hasattr(
+        model.set_params(pooling="attention"), "attention_weights"
+    )  # it is the fitted network that counts
     with pytest.raises(NotFittedError):
         LSTMRegressor(pooling="attention").attention_weights(RAGGED)
 

@@ -538,6 +538,8 @@ def test_tags():
     assert is_regressor(LSTMRegressor())
     assert is_classifier(LSTMClassifier())
     assert regressor.target_tags.multi_output
+    assert not regressor.target_tags.positive_only
+    assert get_tags(LSTMRegressor(loss="poisson")).target_tags.positive_only
     assert not classifier.target_tags.multi_output
     assert classifier.classifier_tags.multi_label
     for tags in [regressor, classifier]:

@@ -434,8 +434,9 @@ def test_an_interruption_keeps_the_best_weights_so_far(Estimator, validation, mo
     expected = make(Estimator, max_iter=3).fit(X, Y, **validation)
     raise_in_epoch(monkeypatch, 4, KeyboardInterrupt())
     model = make(Estimator, max_iter=50)
-    with pytest.warns(UserWarning, match="interrupted.*best weights so far are kept"):
+    with pytest.warns(UserWarning, match="interrupted.*best weights so far are kept") as record:
         model.fit(X, Y, **validation)
+    assert record[0].filename == __file__
     assert_same_model(model, expected)
     assert model.n_iter_ == 3
     assert model.loss_curve_ == expected.loss_curve_
@@ -486,8 +487,9 @@ def test_later_divergence_warns_and_keeps_the_best_weights(Estimator, validation
     expected = make(Estimator, max_iter=2).fit(X, Y, **validation)
     request.getfixturevalue("diverges_in_epoch_3")
     model = make(Estimator, max_iter=50)
-    with pytest.warns(ConvergenceWarning, match=r"diverged in epoch 3.*best weights before are kept"):
+    with pytest.warns(ConvergenceWarning, match=r"diverged in epoch 3.*best weights before are kept") as record:
         model.fit(X, Y, **validation)
+    assert record[0].filename == __file__
     assert_same_model(model, expected)
     assert np.isfinite(predictions(model)).all()
     assert model.best_loss_ == expected.best_loss_
