@@ -216,8 +216,9 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
                 "choose another solver."
             )
         if self.solver == "lbfgs" and (self.dropout or self.recurrent_dropout):
+            name = "dropout" if self.dropout else "recurrent_dropout"
             raise ValueError(
-                'dropout does not go with solver="lbfgs", which needs the same loss every time: set it to 0.'
+                f'{name} does not go with solver="lbfgs", which needs the same loss every time: set it to 0.'
             )
         if self.return_sequences and self.pooling != "last":
             raise ValueError(
@@ -250,13 +251,16 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         name = f"sample_weight{suffix}"
         if self.return_sequences:
             form = StepForm(X, sequences)
-            targets = self._encode_targets(form.table(y, "y"), reset, **about_targets)
+            targets = self._encode_targets(form.table(y, "y"), reset, form.place, **about_targets)
             weights = form.weights(sample_weight, name)
             # What has no target at all is left out; a target of several may miss some.
-            weights = np.where(np.isnan(targets).all(axis=1), 0, weights)
+            missing = np.isnan(targets).all(axis=1)
+            if missing.all():
+                raise ValueError("y has only missing values (NaN): there is nothing to learn from.")
+            weights = np.where(missing, 0, weights)
         else:
-            form, weights = None, sample_weight
-            targets = self._encode_targets(y, reset, **about_targets)
+            weights = sample_weight
+            targets = self._encode_targets(y, reset, "sequence {}".format, **about_targets)
         with _naming(name):
             weights = _check_sample_weight(weights, targets, dtype=np.float64, ensure_non_negative=True)
         weights = weights * self._class_weights(targets, weights, learn)
@@ -469,7 +473,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         return StepForm(X, sequences).restore(predictions)
 
     def _has_attention(self):
-        if self.pooling != "attention":
+        if (self._network.architecture if hasattr(self, "_network") else self).pooling != "attention":
             raise AttributeError('attention_weights needs pooling="attention".')
         return True
 

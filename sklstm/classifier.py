@@ -12,6 +12,7 @@ from .base import BaseLSTM
 from .docs import shared_documentation
 from .losses import BinaryLogLoss, MultinomialLogLoss
 from .metrics import sequence_scorer
+from .steps import missing, reject
 
 __all__ = ["LSTMClassifier"]
 
@@ -259,14 +260,23 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
             return sequence_scorer("accuracy")(self, X, y, sample_weight=sample_weight)
         return super().score(X, y, sample_weight)
 
-    def _encode_targets(self, y, reset, classes=None):
-        y = check_array(y, dtype=None, ensure_2d=False, input_name="y", estimator=self)
+    def _encode_targets(self, y, reset, place, classes=None):
+        expected = "y must hold one label a sequence, or 0 and 1 for each of several labels"
+        try:
+            y = check_array(y, dtype=None, ensure_2d=False, ensure_all_finite=False, input_name="y", estimator=self)
+        except ValueError as error:
+            raise ValueError(f"{expected}: {error}") from error
+        advice = "give such time steps any label, and the weight 0" if self.return_sequences else "leave such out"
+        reject(missing(y), "NaN or None", place, advice)
+        y = check_array(y, dtype=None, ensure_2d=False, input_name="y", estimator=self)  # infinity is left to reject
         multilabel = type_of_target(y) == "multilabel-indicator"
         if not multilabel:
             try:
                 y = column_or_1d(y, warn=not self.return_sequences)
             except ValueError as error:
-                raise ValueError(f"y must hold one label a sequence: {error}") from error
+                raise ValueError(f"{expected}: {error}") from error
+        elif not np.isin(y, [0, 1]).all():
+            raise ValueError(f"{expected}; it holds the values {np.unique(y).tolist()}.")
         check_classification_targets(y)
         if reset:
             self._multilabel = multilabel
@@ -281,7 +291,7 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
                 )
                 + f", as in fit; its shape is {y.shape}."
             )
-        elif classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
+        elif classes is not None and not np.array_equal(self.classes_, classes if multilabel else np.unique(classes)):
             raise ValueError(f"classes={classes!r} are not those of the first call, {self.classes_!r}.")
         if multilabel:
             return np.asarray(y, dtype=np.float64)
@@ -293,6 +303,8 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
     def _learn_classes(self, y, classes):
         if self._multilabel:
             self.classes_ = np.arange(y.shape[1]) if classes is None else np.asarray(classes)
+            if self.classes_.shape != y.shape[1:]:
+                raise ValueError(f"classes={classes!r} must name the {y.shape[1]} labels that y has a column for.")
             self._loss, self._n_targets = BinaryLogLoss(), y.shape[1]
         else:
             self.classes_ = np.unique(y if classes is None else classes)

@@ -143,7 +143,6 @@ class Poisson(_RegressionLoss):
 
     def scale_targets(self, targets, weights, standardize):
         """Learn the mean of each target, which becomes 1."""
-        _check_not_negative(targets)
         super().scale_targets(targets, weights, standardize)
         none = ~((targets > 0) & (weights[:, np.newaxis] > 0)).any(axis=0)
         if none.any():
@@ -155,11 +154,6 @@ class Poisson(_RegressionLoss):
     def _learn_scale(self, targets, weights):
         mean = fit_scaler("y", [(targets, weights)]).mean_
         return np.zeros_like(mean), mean
-
-    def encode(self, targets):
-        """Targets in the network's units: multiples of the mean."""
-        _check_not_negative(targets)
-        return super().encode(targets)
 
     def initial_bias(self, encoded, weights):
         """The logarithm of each target's mean."""
@@ -265,12 +259,3 @@ def _weighted_quantiles(values, weights, quantiles):
         known = ~np.isnan(column)
         columns.append(np.quantile(column[known], quantiles, weights=weights[known], method="inverted_cdf"))
     return np.stack(columns, axis=-1)
-
-
-def _check_not_negative(targets):
-    if (targets < 0).any():
-        row, column = np.argwhere(targets < 0)[0]
-        raise ValueError(
-            f'y has a negative value, {targets[row, column]} in row {row}, column {column}, but loss="poisson" needs '
-            "values of zero or more. Choose another loss."
-        )

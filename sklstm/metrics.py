@@ -6,6 +6,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import _check_response_method
 
 from .sequences import as_sequences
+from .steps import missing
 
 __all__ = ["sequence_scorer"]
 
@@ -71,11 +72,12 @@ class _SequenceScorer:
         response = method(X)
         lengths = _lengths(X, response)
         answers = _table(response, lengths, f"{method.__name__}(X)")
-        targets = _table(y, lengths, "y")
-        counts = ~_missing(targets)
+        width = None if _is_list(response) else response.shape[1]
+        targets = _table(y, lengths, "y", width)
+        counts = ~missing(targets)
         weights = None
         if sample_weight is not None:
-            weights = _step_weights(sample_weight, lengths)
+            weights = _step_weights(sample_weight, lengths, width)
             counts[weights == 0] = False
 
         def score(rows, outputs=...):
@@ -113,15 +115,19 @@ class _Answered:
 
 def _lengths(X, response):
     """Time steps of each sequence, padding left out."""
-    if isinstance(response, list | tuple) or response.ndim == 1:
+    if _is_list(response):
         return [len(part) for part in response]
     if np.ndim(X) == 3 and np.shape(X)[1] == response.shape[1]:
         return as_sequences(X).lengths
     return [response.shape[1]] * len(response)
 
 
-def _table(values, lengths, name):
-    """All time steps of all sequences, one below the other."""
+def _is_list(response):
+    return isinstance(response, list | tuple) or response.ndim == 1
+
+
+def _table(values, lengths, name, width=None):
+    """All time steps of all sequences, one below the other; those beyond a length are padding, if up to `width`."""
     values = _array_unless_list(values)
     if len(values) != len(lengths):
         raise ValueError(f"{name} has {len(values)} sequences, but X has {len(lengths)}.")
@@ -131,16 +137,16 @@ def _table(values, lengths, name):
         part = part if isinstance(part, np.ndarray) else np.asarray(part, dtype=object)  # else NaN would become "nan"
         if part.ndim == 0:
             raise ValueError(f"{name} must have a value at each time step, but for sequence {i} it is {part}.")
-        if len(part) != length and not (is_padded and len(part) > length):
+        if len(part) != length and len(part) != width and not (is_padded and len(part) > length):
             raise ValueError(f"{name} has {len(part)} time steps for sequence {i}, but X has {length}.")
         parts.append(part[:length])
     return np.concatenate(parts)
 
 
-def _step_weights(sample_weight, lengths):
+def _step_weights(sample_weight, lengths, width):
     sample_weight = _array_unless_list(sample_weight)
     if np.ndim(sample_weight[0]):
-        return _table(sample_weight, lengths, "sample_weight").astype(float)
+        return _table(sample_weight, lengths, "sample_weight", width).astype(float)
     if len(sample_weight) != len(lengths):
         raise ValueError(f"sample_weight has {len(sample_weight)} elements, but X has {len(lengths)} sequences.")
     return np.repeat(np.asarray(sample_weight, dtype=float), lengths)
@@ -148,12 +154,6 @@ def _step_weights(sample_weight, lengths):
 
 def _array_unless_list(values):
     return values if isinstance(values, list | tuple) else np.asarray(values)
-
-
-def _missing(targets):
-    if targets.dtype == object:
-        return np.vectorize(lambda target: target is None or target != target, otypes=[bool])(targets)
-    return np.isnan(targets) if targets.dtype.kind == "f" else np.zeros(targets.shape, dtype=bool)
 
 
 def _plain(values):

@@ -13,9 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from .base import BaseLSTM
 from .docs import shared_documentation
-from .losses import REGRESSION_LOSSES, Huber, Quantile
+from .losses import REGRESSION_LOSSES, GaussianNLL, Huber, Quantile
 from .metrics import sequence_scorer
 from .sequences import real_array
+from .steps import reject
 from .threads import effective_n_threads
 
 __all__ = ["LSTMRegressor"]
@@ -194,9 +195,9 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
         ValueError
             If X does not fit the model, or `return_std` its loss.
         """
-        if return_std and self.loss != "gaussian_nll":
-            raise ValueError(f'return_std=True needs loss="gaussian_nll", but loss="{self.loss}".')
         out, sequences = self._outputs(X)
+        if return_std and not isinstance(self._loss, GaussianNLL):
+            raise ValueError('return_std=True needs a model that was fitted with loss="gaussian_nll".')
         y = self._in_form(X, sequences, self._squeezed(self._loss.predict(out)))
         if return_std:
             return y, self._in_form(X, sequences, self._squeezed(self._loss.predict_std(out)))
@@ -245,15 +246,21 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
             return Quantile(self.quantile)
         return REGRESSION_LOSSES[self.loss]()
 
-    def _encode_targets(self, y, reset):
+    def _encode_targets(self, y, reset, place):
         y = real_array(y, "y")
-        missing = "allow-nan" if self.return_sequences else True
-        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y", estimator=self, ensure_all_finite=missing)
         if y.ndim > 2:
             raise ValueError(
                 "y must have the shape (n_sequences,) or (n_sequences, n_outputs), or with return_sequences=True one "
-                f"axis more, of time steps; got {y.shape}."
+                f"axis more, of time steps, but it holds an array of shape {y.shape[1:]} for each of them."
             )
+        reject(np.isinf(y), "infinity", place, "leave such out")
+        if not self.return_sequences:
+            reject(np.isnan(y), "NaN", place, "leave such out")
+        if self.loss == "poisson":
+            reject(y < 0, "a negative value", place, 'loss="poisson" needs values of zero or more: choose another loss')
+        y = check_array(
+            y, dtype=np.float64, ensure_2d=False, input_name="y", estimator=self, ensure_all_finite="allow-nan"
+        )
         targets = y.reshape(len(y), -1)
         made_of = self.loss, self.delta, np.array(self.quantile).tolist()
         if reset:
@@ -321,4 +328,5 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
+        tags.target_tags.positive_only = self.loss == "poisson"
         return tags

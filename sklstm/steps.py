@@ -28,7 +28,7 @@ class StepForm:
         Of an array, what belongs to padding is left out.
         """
         values = np.asarray(values) if hasattr(values, "shape") else values
-        if isinstance(values, np.ndarray) and values.dtype != object:
+        if isinstance(values, np.ndarray) and (values.dtype != object or values.ndim > 1):
             return self._from_array(values, name)
         try:
             arrays = [np.asarray(value) for value in values]
@@ -62,14 +62,20 @@ class StepForm:
         """A weight a time step, from weights of the sequences, of time steps, or None."""
         if sample_weight is None:
             return np.ones(self._offsets[-1])
-        if np.ndim(sample_weight[0] if isinstance(sample_weight, list | tuple) else sample_weight) == (
-            0 if isinstance(sample_weight, list | tuple) else 1
-        ):
-            weights = real_array(sample_weight, name)
-            if weights.shape != self._lengths.shape:
-                raise ValueError(f"{name} has {len(weights)} elements, but X has {len(self._lengths)} sequences.")
-            return np.repeat(weights.astype(np.float64), self._lengths)
-        return real_array(self.table(sample_weight, name), name).astype(np.float64)
+        weights = sample_weight if isinstance(sample_weight, list | tuple) else np.atleast_1d(sample_weight)
+        if len(weights) != len(self._lengths):
+            raise ValueError(f"{name} has {len(weights)} elements, but X has {len(self._lengths)} sequences.")
+        if np.ndim(weights[0]) == 0:
+            return np.repeat(real_array(weights, name).astype(np.float64), self._lengths)
+        weights = real_array(self.table(weights, name), name).astype(np.float64)
+        if weights.ndim > 1:
+            raise ValueError(f"{name} must hold one weight a time step, but it holds {weights.shape[1:]} of them.")
+        return weights
+
+    def place(self, row):
+        """In words, where a row of the table is."""
+        sequence = np.searchsorted(self._offsets, row, side="right") - 1
+        return f"sequence {sequence}, time step {row - self._offsets[sequence]}"
 
     def restore(self, table):
         """The form that X came in; padding becomes NaN, or None where values are not numbers."""
@@ -82,3 +88,16 @@ class StepForm:
         result = np.full(shape, np.nan if is_number else None, dtype=np.float64 if is_number else object)
         result[np.arange(self._width) < self._lengths[:, np.newaxis]] = table
         return result
+
+
+def missing(targets):
+    """Where targets are NaN or None."""
+    if targets.dtype == object:
+        return np.vectorize(lambda target: target is None or target != target, otypes=[bool])(targets)
+    return np.isnan(targets) if targets.dtype.kind == "f" else np.zeros(targets.shape, dtype=bool)
+
+
+def reject(wrong, what, place, advice):
+    """Raise a ValueError that says where the first of the targets is that are wrong."""
+    if wrong.any():
+        raise ValueError(f"Input y contains {what}, first in {place(np.argwhere(wrong)[0][0])}; {advice}.")

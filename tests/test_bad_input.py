@@ -258,9 +258,9 @@ X_Y = {
     "y None": ((CUBE, None), ["requires y", "None"]),
     "y shorter": ((CUBE, Y[:-1]), ["inconsistent numbers of samples", "[10, 9]"]),
     "y longer than a list": ((list(CUBE), [*Y, 1]), ["inconsistent numbers of samples", "[10, 11]"]),
-    "y of NaN": ((CUBE, changed(3, NAN, Y + 0.0)), ["Input y contains NaN"]),
+    "y of NaN": ((CUBE, changed(3, NAN, Y + 0.0)), ["Input y contains NaN", "sequence 3"]),
     "y of infinity": ((CUBE, changed(3, INF, Y + 0.0)), ["Input y contains infinity"]),
-    "y of three dimensions": ((CUBE, np.zeros((N, 2, 2))), ["dim 3", "dim <= 2"]),
+    "y of three dimensions": ((CUBE, np.zeros((N, 2, 2))), ["y must", "sequence"]),
     "weights negative": ((CUBE, Y, -np.ones(N)), ["Negative values", "sample_weight"]),
     "weights zero": ((CUBE, Y, np.zeros(N)), ["weights", "zero"]),
     "weights of NaN": ((CUBE, Y, np.full(N, NAN)), ["sample_weight contains NaN"]),
@@ -318,7 +318,7 @@ def test_another_number_of_outputs():
 CLASSES = {
     "one class": ({}, lambda m: m.fit(CUBE, np.full(N, 7)), ["at least two classes", "one class", "7"]),
     "continuous": ({}, lambda m: m.fit(CUBE, np.linspace(0, 1, N)), ["Unknown label type: continuous"]),
-    "two columns": ({}, lambda m: m.fit(CUBE, np.c_[Y, Y]), ["y should be a 1d array", "(10, 2)"]),
+    "two columns": ({}, lambda m: m.fit(CUBE, np.c_[Y, Y + 1]), ["y should be a 1d array", "(10, 2)"]),
     "unknown in y_val": (
         {},
         lambda m: m.fit(CUBE, Y, X_val=CUBE, y_val=Y + 1),
@@ -443,6 +443,16 @@ def test_a_share_that_leaves_nothing_to_train_on(Estimator):
 
 VALUES = {
     "hidden_layer_sizes": [0, -1, 2.5, "64", None],
+    "cell": ["LSTM", "transformer", None, 3],
+    "activation": ["sigmoid", None],
+    "recurrent_activation": ["tanh", None],
+    "bidirectional": ["yes", None, 2],
+    "pooling": ["average", None, True],
+    "return_sequences": ["yes", None, 2],
+    "skip_connection": ["yes", None, 2],
+    "embedding_dim": [0, -1, 2.5, "8"],
+    "dropout": [-0.1, 1, "a", None, NAN],
+    "recurrent_dropout": [-0.1, 1, "a", None, NAN],
     "solver": ["lbfgs!", None, 3],
     "alpha": [-1e-9, "a", None, NAN],
     "l1_ratio": [-0.1, 1.1, "a", None, NAN],
@@ -473,13 +483,28 @@ VALUES = {
 }
 
 
+OF_REGRESSION = {
+    "loss": ["mse", None, 3],
+    "quantile": [0, 1, "a", None],
+    "delta": [0, -1, INF, "a", None],
+}
+
+
 def test_no_parameter_is_forgotten():
-    assert set(VALUES) == set(LSTMRegressor().get_params())
+    assert set(VALUES | OF_REGRESSION) == set(LSTMRegressor().get_params())
+    assert {*VALUES, "class_weight"} == set(LSTMClassifier().get_params())
 
 
-@ESTIMATORS
+def pairs(values):
+    return [(name, value) for name, of_name in values.items() for value in of_name]
+
+
+@pytest.mark.parametrize(
+    ("Estimator", "name", "value"),
+    [(Estimator, *pair) for Estimator in [LSTMRegressor, LSTMClassifier] for pair in pairs(VALUES)]
+    + [(LSTMRegressor, *pair) for pair in pairs(OF_REGRESSION)],
+)
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in VALUES.items() for value in values])
 def test_parameters_are_validated(Estimator, method, name, value):
     words = [f"The '{name}' parameter of {Estimator.__name__} must be", f"Got {value!r} instead"]
     call = getattr(make(Estimator, **{name: value}), method)
@@ -531,10 +556,47 @@ def test_partial_fit_has_no_end(Estimator, learning_rate):
 
 
 @ESTIMATORS
-@pytest.mark.parametrize("change", [{"hidden_layer_sizes": 5}, {"hidden_layer_sizes": (4, 4)}, {"dtype": "float64"}])
-def test_a_trained_network_keeps_its_shape(Estimator, change):
-    words = ["hidden_layer_sizes", "dtype", "cannot change", "warm_start=False"]
-    model = make(Estimator, warm_start=True).fit(CUBE, Y).set_params(**change)
+@pytest.mark.parametrize("name", ["dropout", "recurrent_dropout"])
+def test_lbfgs_drops_nothing(Estimator, name):
+    words = [f"{name} does not go with", 'solver="lbfgs"', "set it to 0"]
+    model = make(Estimator, solver="lbfgs", **{name: 0.2})
+    with pytest.raises(ValueError, match=f"^{name} "):
+        model.fit(CUBE, Y)
+    assert_raises(lambda: model.fit(CUBE, Y), ValueError, words)
+
+
+CHANGES = {
+    "hidden_layer_sizes": 5,
+    "dtype": "float64",
+    "cell": "gru",
+    "activation": "relu",
+    "recurrent_activation": "hard_sigmoid",
+    "bidirectional": True,
+    "pooling": "mean",
+    "skip_connection": True,
+}
+
+
+@ESTIMATORS
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_trained_network_keeps_its_shape(Estimator, name):
+    words = [name, "cannot change", "warm_start=False"]
+    model = make(Estimator, warm_start=True).fit(CUBE, Y).set_params(**{name: CHANGES[name]})
     assert_raises(lambda: model.fit(CUBE, Y), ValueError, words)
     assert_raises(lambda: model.partial_fit(CUBE, Y), ValueError, words)
+    model.set_params(warm_start=False).fit(CUBE, Y)
+
+
+@ESTIMATORS
+def test_all_that_changed_is_named(Estimator):
+    model = make(Estimator, warm_start=True).fit(CUBE, Y).set_params(hidden_layer_sizes=(4, 4), cell="rnn")
+    with pytest.raises(ValueError, match=r"^hidden_layer_sizes, cell cannot change"):
+        model.fit(CUBE, Y)
+
+
+@pytest.mark.parametrize("change", [{"loss": "huber"}, {"delta": 2.0}, {"quantile": [0.1, 0.9]}], ids=str)
+def test_a_trained_network_keeps_its_loss(change):
+    model = make(LSTMRegressor, warm_start=True).fit(CUBE, Y).set_params(**change)
+    for call in [model.fit, model.partial_fit]:
+        assert_raises(lambda call=call: call(CUBE, Y), ValueError, [*change, "cannot change", "warm_start=False"])
     model.set_params(warm_start=False).fit(CUBE, Y)

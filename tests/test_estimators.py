@@ -202,8 +202,8 @@ def test_scales_are_weighted_as_the_sequences_are(Estimator):
     assert_allclose(model._shift, steps.mean(axis=0))
     assert_allclose(model._scale, 1 / steps.std(axis=0))
     if Estimator is LSTMRegressor:
-        assert_allclose(model._target_shift, np.repeat(y, weights).mean())
-        assert_allclose(model._target_scale, np.repeat(y, weights).std())
+        assert_allclose(model._loss._shift, np.repeat(y, weights).mean())
+        assert_allclose(model._loss._scale, np.repeat(y, weights).std())
 
 
 @ESTIMATORS
@@ -330,6 +330,14 @@ def test_shuffling(Estimator):
 
 PARAMETERS = {
     "hidden_layer_sizes": (4, 3),
+    "cell": "gru",
+    "activation": "identity",
+    "recurrent_activation": "hard_sigmoid",
+    "bidirectional": True,
+    "pooling": "mean",
+    "skip_connection": True,
+    "dropout": 0.3,
+    "recurrent_dropout": 0.3,
     "solver": "sgd",
     "alpha": 1.0,
     "l1_ratio": 0.5,
@@ -512,9 +520,10 @@ def test_parameters(Estimator):
 
 
 def test_both_have_the_same_defaults():
-    classifier = LSTMClassifier().get_params()
+    classifier, regressor = LSTMClassifier().get_params(), LSTMRegressor().get_params()
     assert classifier.pop("class_weight") is None
-    assert classifier == LSTMRegressor().get_params()
+    assert [regressor.pop(name) for name in ("loss", "quantile", "delta")] == ["squared_error", 0.5, 1.35]
+    assert classifier == regressor
 
 
 @ESTIMATORS
@@ -529,7 +538,10 @@ def test_tags():
     assert is_regressor(LSTMRegressor())
     assert is_classifier(LSTMClassifier())
     assert regressor.target_tags.multi_output
+    assert not regressor.target_tags.positive_only
+    assert get_tags(LSTMRegressor(loss="poisson")).target_tags.positive_only
     assert not classifier.target_tags.multi_output
+    assert classifier.classifier_tags.multi_label
     for tags in [regressor, classifier]:
         assert tags.input_tags.two_d_array
         assert tags.input_tags.three_d_array

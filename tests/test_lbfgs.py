@@ -85,7 +85,7 @@ def test_gradient_of_the_whole(Estimator, trainers):
 def test_loss_curve_is_the_loss_after_each_iteration(Estimator):
     model = make(Estimator, alpha=0.5).fit(X, Y, WEIGHTS)
     if Estimator is LSTMRegressor:
-        each = ((model.predict(X) - Y) / model._target_scale) ** 2 / 2
+        each = ((model.predict(X) - Y) / model._loss._scale) ** 2 / 2
     else:
         each = -model.predict_log_proba(X)[np.arange(N), Y]
     network = model._network
@@ -198,7 +198,7 @@ def test_running_out_warns_the_caller(Estimator, name, value, n_evaluations):
 def test_a_large_set_is_not_split(Estimator, trainers):
     table = rng.normal(size=(1200, 2))
     model = make(Estimator, max_iter=1, batch_size=600).fit(table, table[:, 0] > 0)
-    assert len(trainers[0].data.rows) == 1200
+    assert len(trainers[0].rows) == 1200
     assert model.validation_scores_ is None
 
 

@@ -373,13 +373,9 @@ def test_errors_name_the_column(name):
 @pytest.mark.parametrize("standardize", [True, False])
 def test_poisson_wants_counts(standardize):
     loss = losses.Poisson()
-    with pytest.raises(ValueError, match=r"y has a negative value, -2.0 in row 1, column 0"):
-        loss.scale_targets(np.array([[1.0], [-2.0]]), np.ones(2), standardize)
     with pytest.raises(ValueError, match="Column 1 of y is zero everywhere"):
         loss.scale_targets(np.array([[1.0, 0.0], [2.0, np.nan]]), np.ones(2), standardize)
     loss.scale_targets(np.array([[1.0], [0.0]]), np.ones(2), standardize)
-    with pytest.raises(ValueError, match="negative value"):
-        loss.encode(np.array([[-1.0]]))
 
 
 # ---------------------------------------------------------------------------------------------- classifiers

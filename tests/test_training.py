@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 
 from sklstm import LSTMClassifier, LSTMRegressor, as_sequences
+from sklstm.holdout import split
 from sklstm.optimizers import Adam
 from sklstm.training import Trainer
 
@@ -43,7 +44,7 @@ def watched_loss(model, X, y):
     """The loss without penalty, written down anew from the predictions."""
     if isinstance(model, LSTMClassifier):
         return -model.predict_log_proba(X)[np.arange(len(y)), y].mean()
-    return np.mean(((model.predict(X) - y) / model._target_scale) ** 2) / 2
+    return np.mean(((model.predict(X) - y) / model._loss._scale) ** 2) / 2
 
 
 @pytest.fixture
@@ -52,9 +53,9 @@ def splits(monkeypatch):
     seen = []
     start, evaluate = Trainer.__init__, Trainer.evaluate
 
-    def starting(self, network, data, *args, **kwargs):
-        seen.append([data.rows, None])
-        start(self, network, data, *args, **kwargs)
+    def starting(self, network, data, rows, *args, **kwargs):
+        seen.append([rows, None])
+        start(self, network, data, rows, *args, **kwargs)
 
     def evaluating(self, data):
         seen[-1][1] = data
@@ -306,9 +307,9 @@ def test_a_lower_learning_rate_starts_from_the_best_weights(Estimator, monkeypat
     starts = []
     epoch = Trainer.epoch
 
-    def spy(self, rng=None):
+    def spy(self):
         starts.append(self.network.parameters.copy())
-        return epoch(self, rng)
+        return epoch(self)
 
     monkeypatch.setattr(Trainer, "epoch", spy)
     validation = {"X_val": X_VAL, "y_val": 1 - Y_VAL}  # the opposite of what is learnt: the first epoch is the best
@@ -413,9 +414,9 @@ def raise_in_epoch(monkeypatch, n, error):
     count = {"epoch": 0, "step": 0}
     epoch, step = Trainer.epoch, Trainer.step
 
-    def counted_epoch(self, rng=None):
+    def counted_epoch(self):
         count["epoch"], count["step"] = count["epoch"] + 1, 0
-        return epoch(self, rng)
+        return epoch(self)
 
     def failing_step(self, rows):
         count["step"] += 1
@@ -433,8 +434,9 @@ def test_an_interruption_keeps_the_best_weights_so_far(Estimator, validation, mo
     expected = make(Estimator, max_iter=3).fit(X, Y, **validation)
     raise_in_epoch(monkeypatch, 4, KeyboardInterrupt())
     model = make(Estimator, max_iter=50)
-    with pytest.warns(UserWarning, match="interrupted.*best weights so far are kept"):
+    with pytest.warns(UserWarning, match="interrupted.*best weights so far are kept") as record:
         model.fit(X, Y, **validation)
+    assert record[0].filename == __file__
     assert_same_model(model, expected)
     assert model.n_iter_ == 3
     assert model.loss_curve_ == expected.loss_curve_
@@ -467,8 +469,8 @@ def test_divergence_in_the_first_epoch_is_an_error(Estimator):
 def diverges_in_epoch_3(monkeypatch):
     epoch, count = Trainer.epoch, []
 
-    def diverging(self, rng=None):
-        loss = epoch(self, rng)
+    def diverging(self):
+        loss = epoch(self)
         count.append(loss)
         if len(count) == 3:
             self.network.parameters[:] = np.nan
@@ -485,8 +487,9 @@ def test_later_divergence_warns_and_keeps_the_best_weights(Estimator, validation
     expected = make(Estimator, max_iter=2).fit(X, Y, **validation)
     request.getfixturevalue("diverges_in_epoch_3")
     model = make(Estimator, max_iter=50)
-    with pytest.warns(ConvergenceWarning, match=r"diverged in epoch 3.*best weights before are kept"):
+    with pytest.warns(ConvergenceWarning, match=r"diverged in epoch 3.*best weights before are kept") as record:
         model.fit(X, Y, **validation)
+    assert record[0].filename == __file__
     assert_same_model(model, expected)
     assert np.isfinite(predictions(model)).all()
     assert model.best_loss_ == expected.best_loss_
@@ -625,10 +628,8 @@ def test_validation_scores_of_a_regression_are_r2():
 
 @pytest.mark.parametrize("fraction", [0.1, 0.25, 0.4, 0.8])
 def test_the_share_of_groups_held_out_is_the_one_asked_for(fraction):
-    model = LSTMClassifier(validation_fraction=fraction)
-    model.classes_ = np.array([0, 1])
     rows, groups = np.arange(1000), np.repeat(np.arange(100), 10)
-    kept, held_out = model._split(rows, (groups % 2)[:, np.newaxis], groups, np.random.RandomState(0))
+    kept, held_out = split(rows, groups % 2, groups, fraction, np.random.RandomState(0))
     assert len(held_out) == pytest.approx(1000 * fraction, abs=30)
     assert not set(groups[kept]) & set(groups[held_out])
     assert_array_equal(np.sort(np.concatenate([kept, held_out])), rows)
