@@ -185,6 +185,13 @@ ARCHITECTURES = {
     "each step of both, skipping": {"return_sequences": True, "bidirectional": True, "skip_connection": True},
     "skipping": {"skip_connection": True},
     "skipping both": {"skip_connection": True, "bidirectional": True},
+    "changes": {"skip_connection": True, "differences": True},
+    "changes, each step of both": {
+        "skip_connection": True,
+        "differences": True,
+        "return_sequences": True,
+        "bidirectional": True,
+    },
     "tokens": {"embedding_dim": 3, "n_tokens": 5},
     "tokens of both": {"embedding_dim": 3, "n_tokens": 5, "bidirectional": True, "pooling": "mean"},
     "each token": {"embedding_dim": 3, "n_tokens": 5, "return_sequences": True},

@@ -14,8 +14,8 @@ cdef enum:
 
 # One step of n sequences: x[r] = (values[starts[r] + t] - shift) * scale, computed in double. With `reverse`, step t is
 # counted from a sequence's end; with `differences`, the value before is subtracted, and the first step has none. Shift
-# and scale are applied here, where every number is touched anyway, and not folded into the weights: a mean that is large
-# beside the standard deviation would cost the single-precision product its digits.
+# and scale are applied here, where every number is touched anyway, and not folded into the weights: a mean that is
+# large beside the standard deviation would cost the single-precision product its digits.
 cdef inline void pack_step(
     const value_t* values,             # (total steps, F)
     const int64_t* starts,             # (n,)
