@@ -65,6 +65,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         "power_t": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "average": ["boolean"],
         "shuffle": ["boolean"],
         "random_state": ["random_state"],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -140,7 +141,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             rng = check_random_state(self.random_state)
             data = self._check_data(X, y, sample_weight, reset=not going_on)
             rows, watched = self._hold_out(data, X_val, y_val, sample_weight_val, groups, rng)
-            trainer = self._trainer(data.normalized(rows), rows, rng, going_on)
+            trainer = self._trainer(data.normalized(rows), rows, rng, going_on, self.average)
             if watched is not None:
                 watched = watched.normalized(np.arange(len(watched.sequences)))
             history = train(
@@ -179,7 +180,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             rng, optimizer = state or (check_random_state(self.random_state), None)
             data = self._check_data(X, y, sample_weight, reset=not going_on, **about_targets)
             rows = np.flatnonzero(data.sequence_weights())
-            trainer = self._trainer(data, rows, rng, going_on, optimizer, self.t_ if going_on else 0)
+            trainer = self._trainer(data, rows, rng, going_on, optimizer=optimizer, t=self.t_ if going_on else 0)
             loss = trainer.epoch()
             if not (np.isfinite(loss) and np.isfinite(trainer.network.parameters).all()):
                 raise ValueError("Training diverged: the loss is no longer finite. Lower learning_rate_init.")
@@ -298,11 +299,13 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         """Classes to spread evenly over both parts of a split, or None."""
         return None
 
-    def _trainer(self, data, rows, rng, going_on, optimizer=None, t=0):
+    def _trainer(self, data, rows, rng, going_on, average=False, optimizer=None, t=0):
         """What trains a new network on `rows` or, if `going_on`, a copy of the one there is."""
         if not going_on:
             self.skip_connection_ = self.embedding_dim is None and self._skips(data, rows)
-        architecture = self._architecture(data.sequences)
+        architecture = self._architecture(
+            data.sequences, self.skip_connection_ if self.skip_connection == "auto" else bool(self.skip_connection)
+        )
         if going_on:
             network = copy.deepcopy(self._network)
             self._check_same_network(network.architecture, architecture)
@@ -334,6 +337,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             self.batch_size,
             effective_n_threads(self.n_jobs),
             self.shuffle,
+            average,
             self.max_memory,
             self._schedule(len(rows)),
             t,
@@ -357,7 +361,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             raise ValueError(f"hidden_layer_sizes must be positive numbers of units, got {self.hidden_layer_sizes!r}.")
         return tuple(int(size) for size in sizes)
 
-    def _architecture(self, sequences):
+    def _architecture(self, sequences, skips):
         return Architecture(
             sequences.n_features,
             self._layer_sizes(),
@@ -369,8 +373,8 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             bool(self.bidirectional),
             self.pooling,
             bool(self.return_sequences),
-            self.skip_connection_,
-            self.skip_connection_,
+            skips,
+            skips,
             self.vocabulary_size_ if self.embedding_dim else 0,
             self.embedding_dim,
         )

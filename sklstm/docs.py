@@ -34,10 +34,11 @@ pooling : {"last", "mean", "max", "attention"}, default="last"
 return_sequences : bool, default=False
     Whether there is a target, and a prediction, at every time step.
 
-skip_connection : bool, default=False
-    Whether the output layer also sees the inputs of the last time step; with `return_sequences`, those of each. Where
-    targets follow the last value, as in series that drift, the network then has to learn only the difference. Does not
-    go with `embedding_dim`.
+skip_connection : {skip_connection}
+    Whether the inputs also go past the layers: the output layer sees those of the last time step (with
+    `return_sequences`, of each), and starts as a linear model of them, while the layers see by how much each input
+    changed since the time step before. Series that drift then stay within what the layers know, and the network has to
+    learn no more than what a linear function of the last values leaves. Does not go with `embedding_dim`.{auto}
 
 embedding_dim : int or None, default=None
     Width of an embedding layer: `X` holds the numbers of tokens, one at a time step, and the network learns a vector
@@ -103,6 +104,10 @@ max_iter : int, default=200
 
 max_fun : int, default=15000
     With ``solver="lbfgs"``, the most times that the loss is computed; the iteration that reaches it is finished.
+
+average : bool, default=True
+    Whether `fit` keeps a moving average of the weights over the steps, watches its loss and takes the best of it. Not
+    with `partial_fit` or ``solver="lbfgs"``.
 
 shuffle : bool, default=True
     Whether to shuffle the sequences in each epoch.

@@ -121,6 +121,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
         power_t=0.5,
         max_iter=200,
         max_fun=15000,
+        average=True,
         shuffle=True,
         random_state=None,
         tol=1e-4,

@@ -59,8 +59,8 @@ def part(network, name):
 
 def _outputs_of_one(network, x, shift, scale):
     h, last = hidden(network, x, shift, scale)
-    inputs = np.clip((x - shift) * scale, -1e9, 1e9)
-    skipping = inputs if network.architecture.skip_connection else inputs[:, :0]
+    F = x.shape[1]
+    skipping = np.clip((x - shift[-F:]) * scale[-F:], -1e9, 1e9)[:, : F * network.architecture.skip_connection]
     if network.architecture.return_sequences:
         seen = np.hstack([h, skipping])
     else:
@@ -70,8 +70,9 @@ def _outputs_of_one(network, x, shift, scale):
 
 def hidden(network, x, shift, scale):
     """The top layers' h at every time step, and after the last they take."""
-    architecture = network.architecture
-    inputs = np.clip((x - shift) * scale, -1e9, 1e9)
+    architecture, F = network.architecture, x.shape[1]
+    changes = np.diff(x, axis=0, prepend=x[:1])
+    inputs = np.clip(((changes if architecture.differences else x) - shift[:F]) * scale[:F], -1e9, 1e9)
     if architecture.embedding_dim:
         tokens = np.where((x >= 0) & (x < architecture.n_tokens), x, architecture.n_tokens).astype(int).ravel()
         inputs = part(network, "embedding.W")[tokens]

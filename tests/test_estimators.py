@@ -523,6 +523,7 @@ def test_both_have_the_same_defaults():
     classifier, regressor = LSTMClassifier().get_params(), LSTMRegressor().get_params()
     assert classifier.pop("class_weight") is None
     assert [regressor.pop(name) for name in ("loss", "quantile", "delta")] == ["squared_error", 0.5, 1.35]
+    assert (classifier.pop("skip_connection"), regressor.pop("skip_connection")) == (False, "auto")
     assert classifier == regressor
 
 

@@ -78,8 +78,8 @@ class Problem:
             places = np.arange(where.start, where.stop)
             places = rng.permutation(places)[:at_most]
             assert_close(gradient[places], derivatives(self.loss, self.network.parameters, places, step), name)
-        if self.network.architecture.embedding_dim:
-            return
+        if self.network.architecture.embedding_dim or self.network.architecture.differences:
+            return  # dx is by the embeddings, or by the changes of the inputs
         values = self.sequences.values.reshape(-1)
         places = rng.permutation(len(values))[:at_most]
         by_value = derivatives(self.loss, values, places, step)

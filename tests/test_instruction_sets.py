@@ -87,9 +87,9 @@ def fitted(Estimator, dtype):
     sequences = naive.random_sequences(naive.ragged_lengths(80, longest=70), 3)
     y = np.array([x[-3:, 0].sum() for x in sequences])
     y = y if Estimator is LSTMRegressor else y > 0
-    return sequences, Estimator((17, 9), max_iter=5, batch_size=20, dtype=dtype, random_state=0, n_jobs=2).fit(
-        sequences, y
-    )
+    return sequences, Estimator(
+        (17, 9), skip_connection=False, max_iter=5, batch_size=20, dtype=dtype, random_state=0, n_jobs=2
+    ).fit(sequences, y)
 
 
 def check_training():

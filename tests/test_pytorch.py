@@ -16,8 +16,8 @@ import pytest
 from checks import in_table_order
 from numpy.testing import assert_allclose
 
-from sklstm._core import losses
 from sklstm.layout import Architecture
+from sklstm.losses import BinaryLogLoss, MultinomialLogLoss, SquaredError
 from sklstm.minibatch import Minibatch
 from sklstm.network import Network
 from sklstm.optimizers import SGD, Adam
@@ -55,6 +55,11 @@ TOO_LARGE_TO_STORE = {
     "wide gru": ((130, 33), naive.ragged_lengths(40), 5, 2, "squared_error", 0.1, {"cell": "gru"}),
 }
 N_STEPS = 10
+LOSSES = {
+    "squared_error": SquaredError(),
+    "binary_log_loss": BinaryLogLoss(),
+    "multinomial_log_loss": MultinomialLogLoss(3),
+}
 
 # name: solver, clip_norm
 RUNS = {"adam": ("adam", None), "adam, clipped": ("adam", 0.05), "sgd, clipped": ("sgd", 0.05), "sgd": ("sgd", None)}
@@ -191,21 +196,29 @@ def trainer(case, run="adam", n_threads=2):
     network = network_of(case)
     for name in network.parts:
         network.part(name)[:] = parts[name]
-    data = Data(sequences, np.arange(len(lengths)), targets, weights, np.zeros(n_features), np.ones(n_features))
+    data = Data(sequences, targets, weights)
     solver, clip_norm = RUNS[run]
     if solver == "adam":
         optimizer = Adam(network.parameters, 0.02, 0.8, 0.99, 1e-6)
     else:
         optimizer = SGD(network.parameters, 0.3, 0.8, True)
     return Trainer(
-        network, data, Objective(getattr(losses, loss), alpha, clip_norm), optimizer, len(lengths), n_threads
+        network,
+        data,
+        np.arange(len(lengths)),
+        Objective(LOSSES[loss], alpha, clip_norm),
+        optimizer,
+        (np.zeros(n_features), np.ones(n_features)),
+        np.random.RandomState(0),
+        len(lengths),
+        n_threads,
     )
 
 
 def test_outputs(case_and_reference):
     case, expected = case_and_reference
     ours = trainer(case)
-    out = ours.network.predict(ours.data.sequences, ours.data.shift, ours.data.scale, 2)
+    out = ours.network.predict(ours.data.sequences, *ours.scaling, 2)
     assert_allclose(out, expected["out"], rtol=1e-11, atol=1e-12)
 
 
@@ -213,7 +226,7 @@ def test_outputs_in_float32(case_and_reference):
     case, expected = case_and_reference
     ours, network = trainer(case), network_of(case, "float32")
     network.parameters[:] = ours.network.parameters
-    out = network.predict(ours.data.sequences, ours.data.shift, ours.data.scale, 2)
+    out = network.predict(ours.data.sequences, *ours.scaling, 2)
     assert out.dtype == np.float32
     assert_allclose(out, expected["out"], rtol=1e-5, atol=1e-5 * np.abs(expected["out"]).max())
 
@@ -222,12 +235,11 @@ def test_gradients(case_and_reference):
     case, expected = case_and_reference
     ours = trainer(case)
     data, network = ours.data, ours.network
-    minibatch = Minibatch(network, data.sequences, data.shift, data.scale, 2, input_gradient=True)
-    loss = getattr(losses, CASES.get(case, TOO_LARGE_TO_STORE.get(case))[4])["double"]
-    rows, out = minibatch.forward(data.rows)
+    minibatch = Minibatch(network, data.sequences, *ours.scaling, 2, input_gradient=True)
+    rows, out = minibatch.forward(ours.rows)
     assert_allclose(out, expected["out"][rows], rtol=1e-11, atol=1e-12)
     dout = np.empty_like(out)
-    loss(out, data.targets[rows], data.weights[rows], dout)
+    ours.objective.loss(out, data.targets[rows], data.weights[rows], dout)
     dx = in_table_order(minibatch, minibatch.backward(dout))
     for name in network.parts:
         assert_allclose(
@@ -241,7 +253,7 @@ def test_losses_of_ten_steps(case_and_reference, run):
     case, expected = case_and_reference
     expected = expected[f"losses {run}"]
     ours = trainer(case, run)
-    actual = [ours.step(ours.data.rows) for _ in range(N_STEPS)]
+    actual = [ours.step(ours.rows)[0] for _ in range(N_STEPS)]
     assert abs(expected[-1] / expected[0] - 1) > 1e-3, "the steps change too little to be compared"
     # PyTorch clips to max_norm / (norm + 1e-6), a little shorter than max_norm.
     assert_allclose(actual, expected, rtol=1e-10 if RUNS[run][1] is None else 1e-5)
