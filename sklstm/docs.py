@@ -34,11 +34,13 @@ pooling : {"last", "mean", "max", "attention"}, default="last"
 return_sequences : bool, default=False
     Whether there is a target, and a prediction, at every time step.
 
-skip_connection : {skip_connection}
+skip_connection : bool, or for the regressor "auto", default="auto" (classifier: False)
     Whether the inputs also go past the layers: the output layer sees those of the last time step (with
     `return_sequences`, of each), and starts as a linear model of them, while the layers see by how much each input
     changed since the time step before. Series that drift then stay within what the layers know, and the network has to
-    learn no more than what a linear function of the last values leaves. Does not go with `embedding_dim`.{auto}
+    learn no more than what a linear function of the last values leaves. Does not go with `embedding_dim`. "auto"
+    does so where a linear function of the last time step explains more than half of the targets' variance;
+    `skip_connection_` tells.
 
 embedding_dim : int or None, default=None
     Width of an embedding layer: `X` holds the numbers of tokens, one at a time step, and the network learns a vector
@@ -177,6 +179,9 @@ dtype : {"float32", "float64"}, default="float32"
 """.strip()
 
 ATTRIBUTES = """
+skip_connection_ : bool
+    Whether the inputs also go past the layers.
+
 loss_curve_ : list of float
     Training loss of each epoch, in standardised units and with the penalty. The mean over an epoch's minibatches, each
     before its step; with ``solver="lbfgs"`` the loss after an iteration.
