@@ -11,6 +11,8 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from sklstm.layout import CELLS
+
 LEARNING_RATE, CLIP_NORM = 1e-3, 1.0
 
 
@@ -18,7 +20,7 @@ class Sklstm:
     """This package."""
 
     name, requires, threads = "sklstm", [], (1, 2)
-    cells = ("lstm", "peephole", "gru", "rnn")
+    cells = tuple(CELLS)
 
     @classmethod
     def step(cls, problem, network, n_threads, **settings):
