@@ -22,6 +22,8 @@ from sklstm.datasets import (
 )
 from sklstm.preprocessing import SequenceTokenizer, sliding_windows
 
+LOCALES = "en_GB fr_FR de_AT it_IT es_ES nl_NL fi_FI et_EE hr_HR ga_IE".split()  # one a language
+
 
 @dataclass
 class Task:
@@ -130,11 +132,11 @@ def digits(folder):
     return Task(X, y, X_test, y_test, wrong, "1 - accuracy", is_classifier=True)
 
 
-LOCALES = "en_GB fr_FR de_AT it_IT es_ES nl_NL fi_FI et_EE hr_HR ga_IE".split()
-
-
 def surnames(folder):
-    """Which of ten languages a surname is from, letter by letter; those of several languages are left out."""
+    """Which of ten languages a surname is from, letter by letter.
+
+    The names are Faker's; those of several languages are left out.
+    """
     languages = {}
     for locale in LOCALES:
         for name in set(import_module(f"faker.providers.person.{locale}").Provider.last_names):
