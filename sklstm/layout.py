@@ -1,6 +1,7 @@
 """Where a network's parameters lie in its flat buffer, and what the compiled core is told about them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -33,27 +34,27 @@ class Architecture:
     n_tokens: int = 0
     embedding_dim: int | None = None
 
-    @property
+    @cached_property
     def n_directions(self):
         """Layers side by side at each level."""
         return 2 if self.bidirectional else 1
 
-    @property
+    @cached_property
     def n_inputs(self):
         """Width of the first layer's input."""
         return self.embedding_dim or self.n_features
 
-    @property
+    @cached_property
     def n_top(self):
         """Width of what the top layers give."""
         return self.n_directions * self.hidden_layer_sizes[-1]
 
-    @property
+    @cached_property
     def n_seen(self):
         """Width of what the output layer sees."""
         return self.n_top + (self.n_features if self.skip_connection else 0)
 
-    @property
+    @cached_property
     def wants_table(self):
         """Whether the top layers' h is needed at every time step."""
         return self.return_sequences or self.pooling != "last"
