@@ -226,7 +226,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
                 f'pooling="{self.pooling}" makes one of all time steps, but return_sequences=True asks for an output '
                 "at each: leave one of them out."
             )
-        if self.skip_connection is True and self.embedding_dim is not None:
+        if self.skip_connection != "auto" and self.skip_connection and self.embedding_dim is not None:
             raise ValueError(
                 "skip_connection=True takes the last inputs to the output layer as numbers, but with embedding_dim "
                 "they are tokens: leave one of them out."
@@ -302,7 +302,8 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
     def _trainer(self, data, rows, rng, going_on, average=False, optimizer=None, t=0):
         """What trains a new network on `rows` or, if `going_on`, a copy of the one there is."""
         if not going_on:
-            self.skip_connection_ = self.embedding_dim is None and self._skips(data, rows)
+            with single_threaded_blas():  # its sums, too, would depend on the number of threads
+                self.skip_connection_ = self.embedding_dim is None and self._skips(data, rows)
         architecture = self._architecture(
             data.sequences, self.skip_connection_ if self.skip_connection == "auto" else bool(self.skip_connection)
         )
@@ -311,12 +312,12 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             self._check_same_network(network.architecture, architecture)
             data = self._in_network_units(data)
         else:
-            with single_threaded_blas():  # its sums, too, would depend on the number of threads
-                self._standardise(data, rows)
-            data = self._in_network_units(data)
             network = Network(architecture)
             network.initialize(rng)
-            self._initialize_outputs(network, data, rows)
+            with single_threaded_blas():
+                self._standardise(data, rows)
+                data = self._in_network_units(data)
+                self._initialize_outputs(network, data, rows)
         if optimizer is None:
             optimizer = self._new_optimizer(network)
         return Trainer(
@@ -381,6 +382,8 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
 
     def _check_same_network(self, before, now):
         changed = [field.name for field in fields(now) if getattr(now, field.name) != getattr(before, field.name)]
+        if "skip_connection" in changed:
+            changed.remove("differences")  # which is no parameter, and goes with it
         if changed:
             raise ValueError(
                 f"{', '.join(changed)} cannot change between calls that go on with a trained network. Set "

@@ -15,6 +15,7 @@ from .base import BaseLSTM
 from .docs import shared_documentation
 from .losses import REGRESSION_LOSSES, GaussianNLL, Huber, Quantile
 from .metrics import sequence_scorer
+from .scaling import fit_scaler
 from .sequences import real_array
 from .steps import reject
 from .threads import effective_n_threads
@@ -283,24 +284,28 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
         if self.skip_connection != "auto":
             return bool(self.skip_connection)
         steps, targets, weights = self._last_steps(data, rows)
-        n, p = np.count_nonzero(weights), steps.shape[1]
+        n, p = steps.shape
         if n <= p + 1:
             return False
+        # The penalty is to be as small whatever the units.
+        steps = fit_scaler("X", [(steps, weights)]).transform(steps)
         r2 = _linear_model(steps, targets, weights).score(steps, targets, sample_weight=weights)
         return bool(1 - (1 - r2) * (n - 1) / (n - p - 1) > PERSISTENCE)
 
     def _last_steps(self, data, rows):
-        """What skips to the output layer, the targets there and their weights, where no target is missing."""
+        """What skips to the output layer, the targets there and their weights, where all are known and have weight."""
         places = data.places(rows)
-        known = places[~np.isnan(data.targets[places]).any(axis=1)]
+        known = places[~np.isnan(data.targets[places]).any(axis=1) & (data.weights[places] > 0)]
         steps = known if data.by_step else data.sequences.offsets[1:][known] - 1
         return data.sequences.values[steps].astype(np.float64), data.targets[known], data.weights[known]
 
     def _initialize_outputs(self, network, data, rows):
         super()._initialize_outputs(network, data, rows)
-        if self.skip_connection_ and self.out_activation_ == "identity" and self.n_outputs_ == self._n_targets:
-            F = data.sequences.n_features
-            steps, targets, weights = self._last_steps(data, rows)
+        if not (self.skip_connection_ and self.out_activation_ == "identity" and self.n_outputs_ == self._n_targets):
+            return
+        F = data.sequences.n_features
+        steps, targets, weights = self._last_steps(data, rows)
+        if len(steps):
             model = _linear_model((steps - self._shift[F:]) * self._scale[F:], targets, weights)
             # The network starts as the linear model.
             network.part("output.W")[: network.architecture.n_top] = 0
