@@ -29,7 +29,8 @@ PERSISTENCE = 0.5
 
 
 def _linear_model(steps, targets, weights):
-    return Ridge(alpha=1e-3).fit(steps, targets, sample_weight=weights)
+    # A share of all weights, so that whole ones stand for repetitions.
+    return Ridge(alpha=1e-6 * weights.sum()).fit(steps, targets, sample_weight=weights)
 
 
 @shared_documentation
