@@ -28,6 +28,9 @@ from .training import Data, Objective, Trainer, train
 # points of accuracy where there are 50 to 100.
 AUTO_EARLY_STOPPING = 1000
 
+# An embedding has a row for each number up to the highest: more are a mistake, and would not fit in memory.
+MOST_TOKENS = 10_000_000
+
 # Time steps whose mean and variance are taken at a time: bounds the memory that it takes.
 SCALED_AT_A_TIME = 1 << 18
 
@@ -243,7 +246,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
     def _check_sequences(self, X, reset):
         sequences = validate_sequences(self, X, reset)
         if self.embedding_dim is not None:
-            check_tokens(sequences)
+            check_tokens(sequences, MOST_TOKENS if reset else np.inf)
             if reset:
                 self.vocabulary_size_ = int(sequences.values.max()) + 1
         return sequences
@@ -276,7 +279,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
                 raise ValueError(f"groups must have the shape ({n_sequences},), one a sequence, got {groups.shape}.")
         rows = np.flatnonzero(data.sequence_weights())
         if self.solver == "lbfgs":
-            self._check_nothing_is_watched(X_val)
+            self._check_nothing_is_watched(X_val, y_val, sample_weight_val)
             return rows, None
         watched = self._validation_data(X_val, y_val, sample_weight_val)
         if watched is None and (
@@ -287,12 +290,15 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             watched = data.part(held_out)
         return rows, watched
 
-    def _check_nothing_is_watched(self, X_val):
-        if self.early_stopping not in (False, "auto") or X_val is not None:
-            name = "early_stopping=True" if X_val is None else "X_val"
+    def _check_nothing_is_watched(self, X_val, y_val, sample_weight_val):
+        watched = {"X_val": X_val, "y_val": y_val, "sample_weight_val": sample_weight_val}
+        names = [name for name, value in watched.items() if value is not None]
+        if self.early_stopping not in (False, "auto"):
+            names.append("early_stopping=True")
+        if names:
             raise ValueError(
-                f'{name} does not go with solver="lbfgs", which trains until the training loss is as low as it gets: '
-                f"leave {name} out, or choose another solver."
+                f'{names[0]} does not go with solver="lbfgs", which trains until the training loss is as low as it '
+                f"gets: leave {names[0]} out, or choose another solver."
             )
 
     def _labels(self, targets):
@@ -302,20 +308,19 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
     def _trainer(self, data, rows, rng, going_on, average=False, optimizer=None, t=0):
         """What trains a new network on `rows` or, if `going_on`, a copy of the one there is."""
         if not going_on:
-            self.skip_connection_ = self.embedding_dim is None and self._skips(data, rows)
             with single_threaded_blas():  # its sums, too, would depend on the number of threads
                 self._standardise(data, rows)
         data = self._in_network_units(data)
-        architecture = self._architecture(
-            data.sequences, self.skip_connection_ if self.skip_connection == "auto" else bool(self.skip_connection)
-        )
+        skips = self.skip_connection_ if self.skip_connection == "auto" else bool(self.skip_connection)
+        architecture = self._architecture(data.sequences, skips)
         if going_on:
             network = copy.deepcopy(self._network)
             self._check_same_network(network.architecture, architecture)
         else:
             network = Network(architecture)
             network.initialize(rng)
-            self._initialize_outputs(network, data, rows)
+            with single_threaded_blas():
+                self._initialize_outputs(network, data, rows)
         if optimizer is None:
             optimizer = self._new_optimizer(network)
         return Trainer(
@@ -373,12 +378,14 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             self.pooling,
             bool(self.return_sequences),
             skips,
-            self.vocabulary_size_ if self.embedding_dim else 0,
+            getattr(self, "vocabulary_size_", 0) if self.embedding_dim else 0,
             self.embedding_dim,
         )
 
     def _check_same_network(self, before, now):
         changed = [field.name for field in fields(now) if getattr(now, field.name) != getattr(before, field.name)]
+        if "skip_connection" in changed:
+            changed.remove("differences")  # which is no parameter, and goes with it
         if changed:
             raise ValueError(
                 f"{', '.join(changed)} cannot change between calls that go on with a trained network. Set "
@@ -430,26 +437,28 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         return bool(self.skip_connection)
 
     def _standardise(self, data, rows):
-        """Learn how inputs and targets are brought to mean 0 and variance 1."""
-        sequences = data.sequences
-        n_features = (1 + self.skip_connection_) * sequences.n_features
-        self._shift, self._scale = np.zeros(n_features), np.ones(n_features)
-        if self.standardize and self.embedding_dim is None:
-            lengths, weights = sequences.lengths, data.sequence_weights()
-            weights = weights / weights.max()
-            parts = np.array_split(rows, min(len(rows), -(-lengths[rows].sum() // SCALED_AT_A_TIME)))
-            seen = [lambda part: part.values]
-            if self.skip_connection_:
-                seen.insert(0, differences)
-            scalers = [
-                fit_scaler("X", ((f(sequences[part]), np.repeat(weights[part], lengths[part])) for part in parts))
-                for f in seen
-            ]
-            self._shift = np.concatenate([scaler.mean_ for scaler in scalers])
-            self._scale = 1 / np.concatenate([scaler.scale_ for scaler in scalers])
+        """Learn how inputs and targets are brought to mean 0 and variance 1, and whether inputs skip the layers."""
         places = data.places(rows)
         weights = data.weights[places]
         self._loss.scale_targets(data.targets[places], weights / weights.max(), self.standardize)
+        self._shift, self._scale = self._scaling_of(lambda sequences: sequences.values, data, rows)
+        self.skip_connection_ = self.embedding_dim is None and self._skips(data, rows)
+        if self.skip_connection_:
+            shift, scale = self._scaling_of(differences, data, rows)
+            self._shift, self._scale = np.append(shift, self._shift), np.append(scale, self._scale)
+
+    def _scaling_of(self, values_of, data, rows):
+        """Shift and scale of values over all time steps of the training rows."""
+        sequences = data.sequences
+        if not self.standardize or self.embedding_dim is not None:
+            return np.zeros(sequences.n_features), np.ones(sequences.n_features)
+        lengths, weights = sequences.lengths, data.sequence_weights()
+        weights = weights / weights.max()
+        parts = np.array_split(rows, min(len(rows), -(-lengths[rows].sum() // SCALED_AT_A_TIME)))
+        scaler = fit_scaler(
+            "X", ((values_of(sequences[part]), np.repeat(weights[part], lengths[part])) for part in parts)
+        )
+        return scaler.mean_.astype(np.float64), 1 / scaler.scale_.astype(np.float64)
 
     def _initialize_outputs(self, network, data, rows):
         """Start the output layer from what needs no training: a constant, and nothing of the inputs that skip to it."""

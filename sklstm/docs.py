@@ -45,7 +45,8 @@ skip_connection : bool, or for the regressor "auto", default="auto" (classifier:
 
 embedding_dim : int or None, default=None
     Width of an embedding layer: `X` holds the numbers of tokens, one at a time step, and the network learns a vector
-    for each. Numbers that the training data do not reach share one that stays zero. None takes `X` as it is.
+    for each. Numbers that the first training data do not reach share one, which begins at zero. None takes `X` as
+    it is.
 
 dropout : float, default=0.0
     Share of the units that a training step leaves out [8]_, in [0, 1): of each layer's output as the next one sees it,
@@ -109,8 +110,9 @@ max_fun : int, default=15000
     With ``solver="lbfgs"``, the most times that the loss is computed; the iteration that reaches it is finished.
 
 average : bool, default=True
-    Whether `fit` keeps a moving average of the weights over the steps, watches its loss and takes the best of it. Not
-    with `partial_fit` or ``solver="lbfgs"``.
+    Whether `fit` keeps a moving average of the weights over the steps, and takes the best of it. Held-out data are
+    predicted with it; without them, the loss during the epoch is watched. Not with `partial_fit` or
+    ``solver="lbfgs"``.
 
 shuffle : bool, default=True
     Whether to shuffle the sequences in each epoch.

@@ -36,11 +36,13 @@ class Head:
         else:
             self.table = self._room("table", n_steps if architecture.wants_table else 0, architecture.n_top)
 
-    def size(self, n_sequences, n_steps):
+    def size(self, n_sequences, n_steps, itemsize):
         """Numbers that training on so many sequences and time steps needs."""
         architecture = self._architecture
         n_rows = n_steps if architecture.return_sequences else n_sequences
         size = core.SCRATCH + 2 * n_rows * architecture.n_seen
+        # Outputs, their derivatives, and in double precision as many targets, weights and places of steps.
+        size += n_rows * (2 * architecture.n_outputs + (architecture.n_outputs + 3) * 8 // itemsize)
         if architecture.wants_table and not architecture.return_sequences:
             size += 2 * n_steps * architecture.n_top
         if architecture.pooling == "attention":

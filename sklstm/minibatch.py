@@ -239,7 +239,7 @@ class Minibatch:
         """Numbers to work on beside the segments."""
         # Of larger minibatches before, the state is still there.
         size = self._packed.size + max(state_size, self._state.size) + self._scratch.size + self.gradient.size
-        size += self._head.size(n_sequences, self._n_steps)
+        size += self._head.size(n_sequences, self._n_steps, self.network.dtype.itemsize)
         # The tables between the levels, and their derivatives of one level at a time and of the one above it.
         widths = [level[0].n_inputs for level in self._layout.levels[1 - self._embeds :]]
         return size + self._n_steps * (sum(widths) + sum(sorted(widths)[-2:]))

@@ -54,7 +54,7 @@ class Network:
         architecture, cell = self.architecture, CELLS[self.architecture.cell]
         self.parameters.fill(0)
         if architecture.embedding_dim:
-            # Nothing is known of an unknown token: it begins, and stays, at the mean.
+            # Nothing is known of an unknown token: it begins at the mean.
             self.part("embedding.W")[:-1] = EMBEDDING_SCALE * rng.standard_normal(
                 (architecture.n_tokens, architecture.embedding_dim)
             )

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.linear_model import Ridge
 from sklearn.metrics import d2_pinball_score, r2_score
-from sklearn.utils import check_array
+from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -26,9 +26,8 @@ __all__ = ["LSTMRegressor"]
 # skip_connection="auto" is on.
 AUTO_SKIP_R2 = 0.5
 
-
-def _linear_model(steps, targets, weights):
-    return Ridge(alpha=1e-3).fit(steps, targets, sample_weight=weights)
+# So many time steps tell what a linear model of them is.
+STEPS_OF_LINEAR_MODEL = 1 << 18
 
 
 @shared_documentation
@@ -230,6 +229,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
         if self._is_of_quantiles():
             check_is_fitted(self)
             sequences = self._check_sequences(X, reset=False)
+            check_consistent_length(sequences, y)
             data = self._data(X, sequences, y, sample_weight, reset=False, learn=False)
             out = self._network.predict(sequences, self._shift, self._scale, effective_n_threads(self.n_jobs))
             return self._validation_score(out, data.targets, data.weights)
@@ -282,30 +282,40 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
     def _skips(self, data, rows):
         if self.skip_connection != "auto":
             return bool(self.skip_connection)
-        steps, targets, weights = self._last_steps(data, rows)
-        n, p = np.count_nonzero(weights), steps.shape[1]
-        if n <= p + 1:
-            return False
-        r2 = _linear_model(steps, targets, weights).score(steps, targets, sample_weight=weights)
-        return bool(1 - (1 - r2) * (n - 1) / (n - p - 1) > AUTO_SKIP_R2)
-
-    def _last_steps(self, data, rows):
-        """What skips to the output layer, the targets there and their weights, where no target is missing."""
-        places = data.places(rows)
-        known = places[~np.isnan(data.targets[places]).any(axis=1)]
-        steps = known if data.by_step else data.sequences.offsets[1:][known] - 1
-        return data.sequences.values[steps].astype(np.float64), data.targets[known], data.weights[known]
+        shares = [share for _, share in self._linear_models(data, rows)]
+        return bool(np.mean(shares) > AUTO_SKIP_R2)
 
     def _initialize_outputs(self, network, data, rows):
         super()._initialize_outputs(network, data, rows)
-        if self.skip_connection_ and self.out_activation_ == "identity" and self.n_outputs_ == self._n_targets:
-            F = data.sequences.n_features
-            steps, targets, weights = self._last_steps(data, rows)
-            model = _linear_model((steps - self._shift[F:]) * self._scale[F:], targets, weights)
-            # The network starts as the linear model.
-            network.part("output.W")[: network.architecture.n_top] = 0
-            network.part("output.W")[network.architecture.n_top :] = model.coef_.reshape(-1, F).T
-            network.part("output.b")[:] = model.intercept_
+        if not (self.skip_connection_ and self.out_activation_ == "identity" and self.n_outputs_ == self._n_targets):
+            return
+        n_top = network.architecture.n_top
+        W, b = network.part("output.W"), network.part("output.b")
+        for k, (model, _) in enumerate(self._linear_models(data, rows)):
+            if model is not None:  # then the network starts as the linear model
+                W[:n_top, k], W[n_top:, k], b[k] = 0, model.coef_, model.intercept_
+
+    def _linear_models(self, data, rows):
+        """For each target a linear model of the inputs that skip to the output layer, and its share of the variance.
+
+        The share is R2, adjusted for the number of features. None and 0 where a target is never known.
+        """
+        places = data.places(rows)
+        places = places[:: -(-len(places) // STEPS_OF_LINEAR_MODEL)]
+        sequences, F = data.sequences, data.sequences.n_features
+        steps = sequences.values[places if data.by_step else sequences.offsets[1:][places] - 1].astype(np.float64)
+        with np.errstate(over="ignore"):
+            steps = np.clip((steps - self._shift[-F:]) * self._scale[-F:], -1e9, 1e9)
+        for targets in data.targets[places].T:
+            known = ~np.isnan(targets) & (data.weights[places] > 0)
+            n, weights = np.count_nonzero(known), data.weights[places][known]
+            if n == 0 or np.ptp(targets[known]) == 0:
+                yield None, 0.0
+                continue
+            # The penalty is a share of all weights, so that whole ones stand for repetitions.
+            model = Ridge(alpha=1e-6 * weights.sum()).fit(steps[known], targets[known], sample_weight=weights)
+            r2 = model.score(steps[known], targets[known], sample_weight=weights)
+            yield model, 1 - (1 - r2) * (n - 1) / (n - F - 1) if n > F + 1 else 0.0
 
     def _validation_score(self, out, targets, weights):
         """R2, or D2 of several quantiles, over the targets that are known."""

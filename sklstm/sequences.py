@@ -236,20 +236,26 @@ def check_finite(sequences, name="X"):
     )
 
 
-def check_tokens(sequences, name="X"):
-    """Raise a ValueError that says where the first value is that is no token: a whole number, zero or more."""
+def check_tokens(sequences, most, name="X"):
+    """Raise a ValueError that says where the first value is that is no token: a whole number from 0, below `most`."""
     if sequences.n_features != 1:
         raise ValueError(
             f"With embedding_dim, {name} holds sequences of tokens, one a time step, but it has {sequences.n_features} "
             "features."
         )
     values = sequences.values[:, 0]
-    wrong = np.flatnonzero((values < 0) | (values != np.floor(values)))
+    wrong = np.flatnonzero((values < 0) | (values != np.floor(values)) | (values >= most))
     if len(wrong):
+        value = values[wrong[0]]
+        what = (
+            "whole numbers from 0"
+            if value < most
+            else f"numbers below {most}, without gaps: the embedding has a row for each"
+        )
         sequence = np.searchsorted(sequences.offsets, wrong[0], side="right") - 1
         raise ValueError(
-            f"With embedding_dim, {name} holds tokens, whole numbers from 0, but sequence {sequence} has "
-            f"{values[wrong[0]]} at time step {wrong[0] - sequences.offsets[sequence]}."
+            f"With embedding_dim, {name} holds tokens, {what}. But sequence {sequence} has "
+            f"{value} at time step {wrong[0] - sequences.offsets[sequence]}."
         )
 
 

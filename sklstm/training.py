@@ -31,7 +31,7 @@ class Data:
     targets: np.ndarray  # (n, n_targets), float64
     weights: np.ndarray  # (n,), float64
     by_step: bool = False
-    total_weight: float | None = None  # of what is trained on, before weights were normalised
+    total_weight: float | None = None  # of the sequences trained on, before weights were normalised
 
     def places(self, rows):
         """Where the targets and weights of some sequences are."""
@@ -50,8 +50,8 @@ class Data:
 
     def normalized(self, rows):
         """With weights of mean 1 over these sequences."""
-        weights = self.weights[self.places(rows)]
-        return replace(self, weights=self.weights / weights.mean(), total_weight=weights.sum())
+        total = self.sequence_weights()[rows].sum()
+        return replace(self, weights=self.weights / self.weights[self.places(rows)].mean(), total_weight=total)
 
 
 @dataclass

@@ -72,7 +72,7 @@ def hidden(network, x, shift, scale):
     """The top layers' h at every time step, and after the last they take."""
     architecture, F = network.architecture, x.shape[1]
     changes = np.diff(x, axis=0, prepend=x[:1])
-    inputs = np.clip(((changes if architecture.differences else x) - shift[:F]) * scale[:F], -1e9, 1e9)
+    inputs = np.clip(((changes if architecture.skip_connection else x) - shift[:F]) * scale[:F], -1e9, 1e9)
     if architecture.embedding_dim:
         tokens = np.where((x >= 0) & (x < architecture.n_tokens), x, architecture.n_tokens).astype(int).ravel()
         inputs = part(network, "embedding.W")[tokens]
@@ -186,13 +186,6 @@ ARCHITECTURES = {
     "each step of both, skipping": {"return_sequences": True, "bidirectional": True, "skip_connection": True},
     "skipping": {"skip_connection": True},
     "skipping both": {"skip_connection": True, "bidirectional": True},
-    "changes": {"skip_connection": True, "differences": True},
-    "changes, each step of both": {
-        "skip_connection": True,
-        "differences": True,
-        "return_sequences": True,
-        "bidirectional": True,
-    },
     "tokens": {"embedding_dim": 3, "n_tokens": 5},
     "tokens of both": {"embedding_dim": 3, "n_tokens": 5, "bidirectional": True, "pooling": "mean"},
     "each token": {"embedding_dim": 3, "n_tokens": 5, "return_sequences": True},

@@ -462,6 +462,7 @@ VALUES = {
     "power_t": [-0.1, "a", None, NAN],
     "max_iter": [0, -1, 2.5, None],
     "max_fun": [0, -1, 2.5, None],
+    "average": ["yes", None, 2],
     "shuffle": ["yes", None, 2],
     "random_state": ["a", -1, 1.5],
     "tol": [-1e-9, None, "a"],

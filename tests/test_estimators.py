@@ -345,6 +345,7 @@ PARAMETERS = {
     "batch_size": 7,
     "learning_rate_init": 0.02,
     "max_iter": 2,
+    "average": False,
     "shuffle": False,
     "beta_1": 0.5,
     "beta_2": 0.9,
@@ -383,12 +384,12 @@ def test_adamw_decays_instead_of_a_penalty(Estimator):
     model = fit(Estimator, solver="adamw", alpha=0.0)
     assert_same_model(model, fit(Estimator, alpha=0.0))
     # One step: the weights lose the share alpha * learning rate of what they began with, the biases nothing.
-    step = {"max_iter": 1, "batch_size": N, "dtype": "float64", "alpha": 0.5, "learning_rate_init": 0.01}
+    step = {"max_iter": 1, "batch_size": N, "dtype": "float64", "alpha": 0.5, "average": False}
     decayed, plain = fit(Estimator, solver="adamw", **step), fit(Estimator, **{**step, "alpha": 0.0})
     start = fit(Estimator, **{**step, "alpha": 0.0, "learning_rate_init": 1e-300})
     assert decayed.loss_curve_ == plain.loss_curve_
     expected, n = plain._network.parameters.copy(), plain._network.n_weights
-    expected[:n] -= 0.005 * start._network.parameters[:n]
+    expected[:n] -= 0.01 * 0.5 * start._network.parameters[:n]
     assert_allclose(decayed._network.parameters, expected, rtol=1e-12)
 
 

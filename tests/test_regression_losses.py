@@ -46,7 +46,7 @@ def tiny(loss, **parameters):
 @LOSSES
 def test_the_relation_is_learnt(loss):
     y = np.exp(LAST)
-    model = fit(loss, y)
+    model = fit(loss, y, skip_connection=False)  # with it, the layers would not see where y bends
     assert r2_score(y[N_TRAIN:], model.predict(X[N_TRAIN:])) > 0.95
 
 
@@ -221,7 +221,7 @@ def test_validation_is_by_the_same_loss(loss):
 
 
 def test_search_over_losses():
-    grid = {"loss": ["squared_error", "huber", "absolute_error", "poisson"], "delta": [0.5, 2.0]}
+    grid = {"loss": ["squared_error", "huber", "absolute_error", "poisson"], "delta": [0.1, 0.5]}
     search = GridSearchCV(tiny("huber"), grid, cv=2, error_score="raise").fit(X[:60], np.exp(LAST[:60]))
     assert len(set(search.cv_results_["mean_test_score"])) == 5  # delta is of huber only
     scores = cross_val_score(tiny("quantile", quantile=QUANTILES), X[:60], LAST[:60], cv=3)

@@ -284,7 +284,7 @@ def test_early_stopping_holds_whole_sequences_out(Estimator, groups):
 @ESTIMATORS
 def test_going_on_and_copies(Estimator):
     y = targets(Estimator)
-    parameters = {"learning_rate": "constant", "learning_rate_init": 0.001}
+    parameters = {"learning_rate": "constant", "learning_rate_init": 0.001, "average": False}
     fitted, partial = make(Estimator, **parameters).fit(X, y), make(Estimator, **parameters)
     for _ in range(3):
         partial.partial_fit(X, y)

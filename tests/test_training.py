@@ -349,7 +349,7 @@ def test_warm_start_keeps_the_scales(Estimator):
 @ESTIMATORS
 def test_partial_fit_is_an_epoch_of_fit(Estimator):
     # So few and small steps that each epoch is better than the last, and fit keeps the last one's weights.
-    parameters = {"learning_rate": "constant", "learning_rate_init": 0.001, "max_iter": 4}
+    parameters = {"learning_rate": "constant", "learning_rate_init": 0.001, "max_iter": 4, "average": False}
     fitted = make(Estimator, **parameters).fit(X, Y)
     assert (np.diff(fitted.loss_curve_) < 0).all()
     partial = make(Estimator, **parameters)
@@ -558,7 +558,7 @@ def test_callbacks_are_called_around_the_whole_fit(Estimator):
 @ESTIMATORS
 def test_a_callback_sees_a_model_that_predicts(Estimator):
     recorder = Recorder()
-    make(Estimator).set_callbacks(recorder).fit(X, Y)
+    make(Estimator, average=False).set_callbacks(recorder).fit(X, Y)
     for i, seen in enumerate(recorder.models):
         partial = make(Estimator)
         for _ in range(i + 1):
@@ -602,7 +602,7 @@ def test_an_error_in_a_callback_leaves_the_model_as_it_was(Estimator):
 @ESTIMATORS
 def test_scoring_monitor(Estimator):
     monitor = ScoringMonitor(scoring="r2" if Estimator is LSTMRegressor else "accuracy")
-    model = make(Estimator).set_callbacks(monitor).fit(X, Y)
+    model = make(Estimator, average=False).set_callbacks(monitor).fit(X, Y)
     scores = [row[monitor._scoring[0]] for row in monitor.get_logs().data if row["task_name"] == "epoch"]
     assert len(scores) == 3
     partial = make(Estimator)
