@@ -2,7 +2,8 @@
 
 `LSTMRegressor()` and `LSTMClassifier()` as they are on every task, beside PyTorch's `nn.LSTM` trained with the same
 care and the same budget: units, epochs, minibatches, Adam, learning rate, clipping, early stopping, standardised
-inputs and targets. What PyTorch decides by itself, above all the initial weights, is left to it.
+inputs and targets. What PyTorch decides by itself, above all the initial weights, is left to it, but for embeddings,
+which start as small as ours.
 
 `--data` is a folder with the data that cannot be bundled: `physionet-2012` and `physionet-2019` as
 `sklstm.datasets.fetch_physionet_2012` and `fetch_physionet_2019` keep them, and `ett/ETTh1.csv` from
@@ -28,6 +29,7 @@ from torch.nn.utils.rnn import pack_sequence
 
 from sklstm import LSTMClassifier, LSTMRegressor
 from sklstm.base import AUTO_EARLY_STOPPING
+from sklstm.network import EMBEDDING_SCALE
 from sklstm.training import PLATEAU_EPOCHS, PLATEAU_FACTOR
 
 QUICK_SEQUENCES, QUICK_EPOCHS = 500, 3
@@ -44,8 +46,10 @@ class TorchLSTM:
         torch.manual_seed(self.settings.random_state)
         rng = np.random.default_rng(self.settings.random_state)
         rows, held_out = self._hold_out(len(X), y, groups)
-        steps = np.concatenate([X[i] for i in rows])
-        self._shift, self._scale = steps.mean(axis=0), _no_zeros(steps.std(axis=0))
+        embedding_dim, steps = self.settings.embedding_dim, np.concatenate([X[i] for i in rows])
+        if embedding_dim is None:
+            self._shift, self._scale = steps.mean(axis=0), _no_zeros(steps.std(axis=0))
+        self._n_tokens = None if embedding_dim is None else int(steps.max()) + 1
         y = torch.as_tensor(y)
         if not self.is_classifier:
             y = y.reshape(len(y), -1).float()
@@ -53,7 +57,9 @@ class TorchLSTM:
             y = (y - self._target_shift) / self._target_scale
         inputs = self._tensors(X)
         n_outputs = int(y.max()) + 1 if self.is_classifier else y.shape[1]
-        self._network = _Network(inputs[0].shape[1], *self.settings.hidden_layer_sizes, n_outputs)
+        self._network = _Network(
+            steps.shape[1], *self.settings.hidden_layer_sizes, n_outputs, self._n_tokens, embedding_dim
+        )
         self._train(inputs, y, rows, held_out, rng)
         return self
 
@@ -104,6 +110,8 @@ class TorchLSTM:
         network.load_state_dict(best_weights)
 
     def _tensors(self, X):
+        if self._n_tokens is not None:
+            return [torch.as_tensor(np.minimum(x[:, 0], self._n_tokens), dtype=torch.int64) for x in X]
         return [torch.as_tensor((x - self._shift) / self._scale, dtype=torch.float32) for x in X]
 
     def _outputs(self, inputs):
@@ -112,12 +120,19 @@ class TorchLSTM:
 
 
 class _Network(torch.nn.Module):
-    def __init__(self, n_features, n_units, n_outputs):
+    def __init__(self, n_features, n_units, n_outputs, n_tokens, embedding_dim):
         super().__init__()
-        self.lstm = torch.nn.LSTM(n_features, n_units, batch_first=True)
+        self.embedding = None
+        if embedding_dim is not None:
+            # The last token stands for all that are unknown: at the mean, and not trained.
+            self.embedding = torch.nn.Embedding(n_tokens + 1, embedding_dim, padding_idx=n_tokens)
+            self.embedding.weight.data *= EMBEDDING_SCALE  # of a standard normal distribution
+        self.lstm = torch.nn.LSTM(embedding_dim or n_features, n_units, batch_first=True)
         self.linear = torch.nn.Linear(n_units, n_outputs)
 
     def forward(self, sequences):
+        if self.embedding is not None:
+            sequences = self.embedding(torch.cat(sequences)).split([len(x) for x in sequences])
         equally_long = len({len(x) for x in sequences}) == 1
         inputs = torch.stack(sequences) if equally_long else pack_sequence(sequences, enforce_sorted=False)
         return self.linear(self.lstm(inputs)[1][0][-1])
@@ -134,7 +149,8 @@ def ours(task, **settings):
 
 def errors(task, seed, quick):
     """Errors on the test data by library."""
-    settings = {"random_state": seed} | ({"max_iter": QUICK_EPOCHS} if quick else {})
+    settings = {"embedding_dim": task.embedding_dim, "random_state": seed}
+    settings |= {"max_iter": QUICK_EPOCHS} if quick else {}
     X, y, groups = task.X_train, task.y_train, task.groups
     if quick:
         rows = np.random.default_rng(0).permutation(len(X))[:QUICK_SEQUENCES]

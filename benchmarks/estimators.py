@@ -15,6 +15,7 @@ def sklstm_regressor(problem, n_epochs, n_threads):
 
     return LSTMRegressor(
         (problem.n_units,),
+        skip_connection=False,
         batch_size=BATCH_SIZE,
         learning_rate="constant",
         learning_rate_init=LEARNING_RATE,

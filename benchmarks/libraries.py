@@ -2,14 +2,16 @@
 
 An adapter turns a problem and the weights of a network of ours into functions without arguments: `step` takes one
 training step (gather, forward, loss, back, clipping, Adam) and returns its loss; `prediction` returns the outputs.
-`threads` are the numbers of threads worth trying. What an adapter has no function for, its library is not compared in.
+`threads` are the numbers of threads worth trying, `cells` what it is compared in. What an adapter has no function for,
+its library is not compared in.
 """
 
 import os
-from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
+
+from sklstm.layout import CELLS
 
 LEARNING_RATE, CLIP_NORM = 1e-3, 1.0
 
@@ -18,11 +20,19 @@ class Sklstm:
     """This package."""
 
     name, requires, threads = "sklstm", [], (1, 2)
+    cells = tuple(CELLS)
+
+    @classmethod
+    def step(cls, problem, network, n_threads, **settings):
+        """`settings` are the trainer's."""
+        trainer = cls.trainer(problem, network, n_threads, **settings)
+        return lambda: trainer.step(trainer.rows)[0]
 
     @staticmethod
-    def step(problem, network, n_threads, lengths=None, max_memory=None):
-        """`lengths` cuts the sequences short."""
-        from sklstm._core import losses
+    def trainer(problem, network, n_threads, lengths=None, max_memory=None, **dropout):
+        """`lengths` cuts the sequences short; with an output at each time step, all have the sequence's target."""
+        from sklstm.losses import SquaredError
+        from sklstm.network import unscaled
         from sklstm.optimizers import Adam
         from sklstm.sequences import as_sequences
         from sklstm.training import Data, Objective, Trainer
@@ -30,42 +40,47 @@ class Sklstm:
         X, y = problem.data()
         if lengths is not None:
             X = [x[:length] for x, length in zip(X, lengths, strict=True)]
-        n, n_features = len(X), problem.n_features
-        data = Data(
-            as_sequences(X), np.arange(n), y.astype(np.float64), np.ones(n), np.zeros(n_features), np.ones(n_features)
-        )
-        objective = Objective(losses.squared_error, alpha=0, clip_norm=CLIP_NORM)
+        sequences, by_step = as_sequences(X), network.architecture.return_sequences
+        targets = np.repeat(y, sequences.lengths if by_step else 1, axis=0)
+        weights, loss = np.ones(len(targets)), SquaredError()
+        loss.scale_targets(targets, weights, standardize=False)
+        data = Data(sequences, loss.encode(targets), weights, by_step)
+        objective = Objective(loss, alpha=0, clip_norm=CLIP_NORM, **dropout)
         optimizer = Adam(network.parameters, LEARNING_RATE, beta_1=0.9, beta_2=0.999, epsilon=1e-8)
-        trainer = Trainer(network, data, objective, optimizer, n, n_threads, max_memory)
-        return partial(trainer.step, data.rows)
+        scaling, rng = unscaled(problem.n_features), np.random.RandomState(0)
+        rows = np.arange(len(sequences))
+        return Trainer(
+            network, data, rows, objective, optimizer, scaling, rng, len(rows), n_threads, max_memory=max_memory
+        )
 
     @staticmethod
     def prediction(problem, network, n_threads):
+        from sklstm.network import unscaled
         from sklstm.sequences import as_sequences
 
-        sequences = as_sequences(problem.data()[0])
-        shift, scale = np.zeros(problem.n_features), np.ones(problem.n_features)
+        sequences, scaling = as_sequences(problem.data()[0]), unscaled(problem.n_features)
         network.fixed = True
-        return lambda: network.predict(sequences, shift, scale, n_threads)
+        return lambda: network.predict(sequences, *scaling, n_threads)
 
 
 class PyTorch:
-    """nn.LSTM and a linear layer on its last output."""
+    """nn.LSTM, or the layer of another cell, and a linear layer on its last output."""
 
     name, requires, threads = "PyTorch", ["torch"], (1, 2)
+    cells = ("lstm", "gru", "rnn")
 
     @staticmethod
-    def module(n_features, n_units):
+    def module(n_features, n_units, cell="lstm"):
         import torch
 
         class Network(torch.nn.Module):
             def __init__(self):
                 super().__init__()
-                self.lstm = torch.nn.LSTM(n_features, n_units, batch_first=True)
+                self.layer = getattr(torch.nn, cell.upper())(n_features, n_units, batch_first=True)
                 self.linear = torch.nn.Linear(n_units, 1)
 
             def forward(self, x):
-                return self.linear(self.lstm(x)[0][:, -1])
+                return self.linear(self.layer(x)[0][:, -1])
 
         return Network()
 
@@ -73,15 +88,21 @@ class PyTorch:
     def with_weights(cls, network):
         import torch
 
-        (n_units,) = network.hidden_layer_sizes
-        module = cls.module(network.n_features, n_units)
+        architecture = network.architecture
+        (n_units,) = architecture.hidden_layer_sizes
+        module = cls.module(architecture.n_features, n_units, architecture.cell)
+        W_x, W_h, v = (network.part(f"layer_0.{name}") for name in ("W_x", "W_h", "v"))
+        weights = [W_x.T, W_h.T, v, np.zeros_like(v)]
+        if architecture.cell == "gru":  # PyTorch's gates are r, u, m; ours are m, r, u in W_x and the biases
+            b, b_q = np.split(v, [3 * n_units])
+            zeros = np.zeros(2 * n_units, v.dtype)
+            weights = [
+                np.roll(W_x, -n_units, axis=1).T, W_h.T, np.roll(b, -n_units), np.concatenate([zeros, b_q])
+            ]  # fmt: skip
+        weights += [network.part("output.W").T, network.part("output.b")]
         with torch.no_grad():
-            module.lstm.weight_ih_l0.copy_(torch.from_numpy(network.part("layer_0.W_x").T))
-            module.lstm.weight_hh_l0.copy_(torch.from_numpy(network.part("layer_0.W_h").T))
-            module.lstm.bias_ih_l0.copy_(torch.from_numpy(network.part("layer_0.v")))
-            module.lstm.bias_hh_l0.zero_()
-            module.linear.weight.copy_(torch.from_numpy(network.part("output.W").T))
-            module.linear.bias.copy_(torch.from_numpy(network.part("output.b")))
+            for parameter, weight in zip(module.parameters(), weights, strict=True):
+                parameter.copy_(torch.from_numpy(weight))
         return module
 
     @classmethod
@@ -123,6 +144,7 @@ class Keras:
     """Keras with JAX below, compiled; it chooses its threads itself."""
 
     name, requires, threads = "Keras on JAX", ["keras", "jax"], (2,)
+    cells = ("lstm",)
 
     @staticmethod
     def model(problem, network):
@@ -161,13 +183,14 @@ class OnnxRuntime:
     """The LSTM operator, handed time-major inputs as it wants them; predicts only."""
 
     name, requires, threads = "ONNX Runtime", ["onnxruntime", "onnx"], (1, 2)
+    cells = ("lstm",)
 
     @staticmethod
     def prediction(problem, network, n_threads):
         import onnxruntime
         from onnx import TensorProto, helper, numpy_helper
 
-        (n_units,) = network.hidden_layer_sizes
+        (n_units,) = network.architecture.hidden_layer_sizes
 
         def gates(part):  # ours are i, f, g, o; ONNX wants i, o, f, c, one row a gate's unit
             i, f, g, o = np.split(part, 4, axis=-1)

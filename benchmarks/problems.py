@@ -4,17 +4,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sklstm.layout import CELLS, Architecture
 from sklstm.network import Network
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A minibatch of equally long sequences with one target each, and a network of one LSTM layer."""
+    """A minibatch of equally long sequences with one target each, and a network of one layer."""
 
     n_sequences: int
     n_steps: int
     n_features: int
     n_units: int
+    cell: str = "lstm"
 
     def __str__(self):
         return f"{self.n_sequences} × {self.n_steps} × {self.n_features}, {self.n_units}"
@@ -25,9 +27,9 @@ class Problem:
         X = rng.standard_normal((self.n_sequences, self.n_steps, self.n_features), dtype=np.float32)
         return X, rng.standard_normal((self.n_sequences, 1), dtype=np.float32)
 
-    def network(self):
+    def network(self, **architecture):
         """A network of ours, whose weights the other libraries take over."""
-        network = Network(self.n_features, (self.n_units,), 1, "lstm", "float32")
+        network = Network(Architecture(self.n_features, (self.n_units,), 1, self.cell, **architecture))
         network.initialize(np.random.RandomState(0))
         return network
 
@@ -35,7 +37,8 @@ class Problem:
     def product_operations(self):
         """Floating-point operations of the matrix products of one training step: forward, back, and the gradients."""
         n_rows = self.n_sequences * self.n_steps
-        return 3 * 2 * n_rows * 4 * self.n_units * (self.n_features + self.n_units)
+        n_gates = CELLS[self.cell]["n_gates"]
+        return 3 * 2 * n_rows * n_gates * self.n_units * (self.n_features + self.n_units)
 
 
 STEPS = [
@@ -47,6 +50,7 @@ STEPS = [
     Problem(128, 100, 128, 512),
 ]
 SMALLEST, TYPICAL = STEPS[0], STEPS[1]
+CELL_STEPS = [TYPICAL, STEPS[2]]
 ONE_SEQUENCE = Problem(1, 48, 12, 64)
 LONG = Problem(32, 10_000, 8, 64)
 

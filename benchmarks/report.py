@@ -35,7 +35,10 @@ def write_defaults(results, folder):
         )
     header = ["task", "sequences × steps × features; tested on", "error", "sklstm", "PyTorch", "ratio"]
     n_seeds = sorted({len(row["sklstm"]) for row in results["tasks"].values()})
-    text = f"{_machine(results)} {' or '.join(map(str, n_seeds))} seeds, mean ± standard deviation."
+    text = f"{_machine(results)} {' or '.join(map(str, n_seeds))} seeds, mean ± standard deviation. sklstm has its "
+    text += (
+        'defaults, among them `skip_connection="auto"`, which finds out where the last values tell much of the target.'
+    )
     overall = f"Ratios: geometric mean {np.exp(np.nanmean(np.log(ratios))):.2f}, median {np.nanmedian(ratios):.2f}."
     Path(folder, "defaults.md").write_text(f"{text}\n\n{_table(header, lines)}\n\n{overall}\n")
 
@@ -155,6 +158,38 @@ def _predictions(rows, folder):
     return f"### Predictions\n\n{table}\n\n{bars}"
 
 
+def _cells(result, folder):
+    return (
+        "### A training step of every cell\n\n"
+        + _cell_table(result["steps"])
+        + "\n\nMore than the plain LSTM, whose time is 1 (a second direction doubles the work; a fifth is dropped):\n\n"
+        + _variant_table(result["variants"])
+    )
+
+
+def _cell_table(rows):
+    peers = _peers(rows)
+    header = ["cell", "batch × steps × features, units", "sklstm, 1 thread, ms", "sklstm, 2 threads, ms"]
+    header += [f"{peer}, ms" for peer in peers] + [f"times faster than {peer}" for peer in peers]
+    lines = []
+    for row in rows:
+        there = [peer for peer in peers if _best(row, peer)]
+        line = [row["problem"]["cell"], row["name"], _ms(_ours(row, 1)), _ms(_ours(row, 2))]
+        line += [_ms(_best(row, peer)) if peer in there else "has none" for peer in peers]
+        lines.append(line + [f"{_ratio(row, peer):.2f}" if peer in there else "" for peer in peers])
+    return _table(header, lines)
+
+
+def _variant_table(rows):
+    header = ["with", *(f"{row['name']}, {n} thread{'s' * (n > 1)}" for row in rows for n in (1, 2))]
+    medians = [{(time["variant"], time["threads"]): time["median"] for time in row["times"]} for row in rows]
+    names = list(dict.fromkeys(name for name, _ in medians[0] if name != "plain"))
+    return _table(
+        header,
+        [[name, *(f"{m[name, n] / m['plain', n]:.2f}" for m in medians for n in (1, 2))] for name in names],
+    )
+
+
 def _ragged(rows, folder):
     lines = [
         [row["name"], f"{row['filled']:.2f}", f"{row['ragged']['median'] / row['full']['median']:.2f}"] for row in rows
@@ -267,6 +302,7 @@ def _single_kernels(rows, folder):
 SECTIONS = {
     "steps": _steps,
     "predictions": _predictions,
+    "cells": _cells,
     "ragged": _ragged,
     "scaling": _scaling,
     "fits": _fits,

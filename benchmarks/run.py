@@ -19,8 +19,19 @@ from unittest import mock
 
 import numpy as np
 from estimators import mlp_regressor, padded, sklstm_regressor, sklstm_search, skorch_regressor, skorch_search
-from libraries import LEARNING_RATE, Sklstm, available
-from problems import BY_SEQUENCES, BY_STEPS, LONG, ONE_SEQUENCE, SMALLEST, STEPS, TYPICAL, Problem, ragged_lengths
+from libraries import LEARNING_RATE, PyTorch, Sklstm, available
+from problems import (
+    BY_SEQUENCES,
+    BY_STEPS,
+    CELL_STEPS,
+    LONG,
+    ONE_SEQUENCE,
+    SMALLEST,
+    STEPS,
+    TYPICAL,
+    Problem,
+    ragged_lengths,
+)
 from report import write_report
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import ThreadpoolController
@@ -29,7 +40,7 @@ from timing import in_turns, interleaved, machine, summary
 from sklstm import optimizers
 from sklstm._core import backprop, kernels
 from sklstm.datasets import load_japanese_vowels
-from sklstm.network import Plan, aligned
+from sklstm.layout import CELLS, aligned
 
 LIBRARIES, MISSING = available()
 
@@ -62,7 +73,7 @@ def compare(kind, problems, seconds, libraries=LIBRARIES):
         functions = {
             (library.name, n_threads): getattr(library, kind)(problem, problem.network(), n_threads)
             for library in libraries
-            if hasattr(library, kind)
+            if hasattr(library, kind) and problem.cell in library.cells
             for n_threads in library.threads
         }
         check_equal(f"{kind} of {problem}", {name: function() for name, function in functions.items()})
@@ -75,7 +86,8 @@ def compare(kind, problems, seconds, libraries=LIBRARIES):
         ]
         row["share"] = problem.product_operations / peak / summary(times["sklstm", 1])["median"]
         rows.append(row)
-        print(f"  {problem}", {f"{t['library']} {t['threads']}": round(t["median"] * 1e3, 3) for t in row["times"]})
+        medians = {f"{t['library']} {t['threads']}": round(t["median"] * 1e3, 3) for t in row["times"]}
+        print(f"  {problem.cell}, {problem}", medians)
     return rows
 
 
@@ -89,12 +101,48 @@ def predictions(seconds):
     return compare("prediction", [*STEPS, ONE_SEQUENCE], seconds)
 
 
+# What differs from the plain network: of its architecture, and of the objective.
+VARIANTS = {
+    "bidirectional": ({"bidirectional": True}, {}),
+    "mean pooling": ({"pooling": "mean"}, {}),
+    "attention pooling": ({"pooling": "attention"}, {}),
+    "an output at every time step": ({"return_sequences": True}, {}),
+    "dropout": ({}, {"dropout_between": 0.2}),
+    "recurrent dropout": ({}, {"dropout_recurrent": 0.2}),
+}
+
+
+def cells(seconds):
+    """Training steps of every cell beside PyTorch's, and of an LSTM network with more to it beside the plain one."""
+    libraries = [library for library in LIBRARIES if library in (Sklstm, PyTorch)]
+    problems = [replace(problem, cell=cell) for problem in CELL_STEPS for cell in Sklstm.cells]
+    return {
+        "steps": compare("step", problems, seconds, libraries),
+        "variants": [_variants(problem, seconds) for problem in CELL_STEPS],
+    }
+
+
+def _variants(problem, seconds):
+    """Times of a step of the plain network, and of every variant, by number of threads."""
+    functions = {
+        (name, n_threads): Sklstm.step(problem, problem.network(**architecture), n_threads, **objective)
+        for name, (architecture, objective) in {"plain": ({}, {}), **VARIANTS}.items()
+        for n_threads in Sklstm.threads
+    }
+    times = [
+        {"variant": name, "threads": n_threads, **summary(values)}
+        for (name, n_threads), values in interleaved(functions, seconds).items()
+    ]
+    print(f"  {problem}", {f"{t['variant']} {t['threads']}": round(t["median"] * 1e3, 3) for t in times})
+    return {"name": str(problem), "times": times}
+
+
 def ragged(seconds):
     """A step over sequences of different lengths beside one over as many of full length."""
     rows = []
     for problem in STEPS:
         functions = {
-            "ragged": Sklstm.step(problem, problem.network(), 2, ragged_lengths(problem)),
+            "ragged": Sklstm.step(problem, problem.network(), 2, lengths=ragged_lengths(problem)),
             "full": Sklstm.step(problem, problem.network(), 2),
         }
         times = {name: summary(values) for name, values in interleaved(functions, seconds).items()}
@@ -178,7 +226,8 @@ def _peak_of_long_fit(max_memory):
         "from problems import LONG; from sklstm import LSTMRegressor\n"
         "X, y = LONG.data()\n"
         "limit = None if sys.argv[2] == 'None' else float(sys.argv[2])\n"
-        "LSTMRegressor((LONG.n_units,), max_iter=1, max_memory=limit, n_jobs=2).fit(X, y[:, 0])\n"
+        "model = LSTMRegressor((LONG.n_units,), skip_connection=False, max_iter=1, max_memory=limit, n_jobs=2)\n"
+        "model.fit(X, y[:, 0])\n"
         "print(int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) / 1024)"
     )
     run = [sys.executable, "-W", "ignore", "-c", code, str(Path(__file__).parent), str(max_memory)]
@@ -217,7 +266,7 @@ def overhead(seconds):
 
 def _profile(problem, lengths, batch_size, n_calls):
     """Microseconds of a shuffled step in Python, with the profiler's own cost, and in the compiled core."""
-    from sklstm import network, training
+    from sklstm import head, losses, minibatch, network, training
 
     def compiled(function):
         def in_the_core(*arguments):
@@ -225,23 +274,24 @@ def _profile(problem, lengths, batch_size, n_calls):
 
         return in_the_core
 
-    trainer = Sklstm.step(problem, problem.network(), 1, lengths).func.__self__
+    def module(core):
+        return SimpleNamespace(
+            **{name: compiled(value) if callable(value) else value for name, value in vars(core).items()}
+        )
+
+    trainer = Sklstm.trainer(problem, problem.network(), 1, lengths=lengths)
     rng = np.random.default_rng(0)
-    minibatches = [rng.choice(trainer.data.rows, batch_size, replace=False) for _ in range(n_calls)]
+    minibatches = [rng.choice(trainer.rows, batch_size, replace=False) for _ in range(n_calls)]
     trainer.step(minibatches[0])  # plans what all share
-    core = optimizers.core
+    ours = trainer._minibatch
     with ExitStack() as patches:
         for owner, name, value in [
-            (trainer, "_loss", compiled(trainer._loss)),
-            (trainer._minibatch, "_forward", compiled(trainer._minibatch._forward)),
-            (trainer._minibatch, "_backward", compiled(trainer._minibatch._backward)),
-            (
-                network,
-                "backprop",
-                SimpleNamespace(pack_weights={"float": compiled(network.backprop.pack_weights["float"])}),
-            ),
-            (training, "core", SimpleNamespace(clip=compiled(core.clip))),
-            (optimizers, "core", SimpleNamespace(adam=compiled(core.adam))),
+            (ours, "_forward", compiled(ours._forward)),
+            (ours, "_backward", compiled(ours._backward)),
+            (losses.SquaredError, "_core", {"float": compiled(losses.SquaredError._core["float"])}),
+            *((user, "core", module(user.core)) for user in [head, training, optimizers]),
+            *((user, "backprop", module(user.backprop)) for user in [minibatch, network]),
+            (network, "core_head", module(network.core_head)),
         ]:
             patches.enter_context(mock.patch.object(owner, name, value))
         profile = cProfile.Profile()
@@ -305,20 +355,20 @@ def kernel_outer(n_terms, n_rows, n_columns):
 
 def kernel_cell(n, H, back):
     """A time step of the cell."""
-    v, c_prev, z, c, h = _random(4 * H), _random(n, H), _random(n, 4 * H), _random(n, H), _random(n, H)
+    cell = CELLS["lstm"]
+    n_z, n_c, n_v = (size * H for size in (cell["n_columns"], cell["n_memories"], len(cell["initial"])))
+    v, c_prev, z, c, h = _random(n_v), _random(n, n_c), _random(n, n_z), _random(n, n_c), _random(n, H)
+    arguments = cell["index"], v, c_prev, z, c, h
     if back:
-        return partial(
-            kernels.backward_cell["float"], 0, v, c_prev, z, c, h, _random(n, H), _random(4 * H), KERNEL_CALLS
-        )
-    return partial(kernels.forward_cell["float"], 0, v, c_prev, z, c, h, KERNEL_CALLS)
+        return partial(kernels.backward_cell["float"], *arguments, _random(n, n_c), _random(n_v), 0, KERNEL_CALLS)
+    return partial(kernels.forward_cell["float"], *arguments, 0, KERNEL_CALLS)
 
 
 def packing(problem):
     """All weights into the order of the products, and their transposes."""
     network = problem.network()
-    plan = Plan(network, problem.n_sequences)
-    packed = aligned(plan.packed_size, network.dtype)
-    return partial(network.pack, plan, way_back=True, n_threads=1, packed=packed)
+    packed = aligned(network.layout.packed_size, network.dtype)
+    return partial(network.pack, network.layout, way_back=True, n_threads=1, packed=packed)
 
 
 def adam(problem):
@@ -333,6 +383,7 @@ SECTIONS = {
     for function in [
         steps,
         predictions,
+        cells,
         ragged,
         scaling,
         fits,

@@ -29,7 +29,7 @@ from .training import Data, Objective, Trainer, train
 AUTO_EARLY_STOPPING = 1000
 
 # Time steps whose mean and variance are taken at a time: bounds the memory that it takes.
-STEPS_AT_A_TIME = 1 << 18
+SCALED_AT_A_TIME = 1 << 18
 
 
 @contextmanager
@@ -226,7 +226,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
                 f'pooling="{self.pooling}" makes one of all time steps, but return_sequences=True asks for an output '
                 "at each: leave one of them out."
             )
-        if self.skip_connection != "auto" and self.skip_connection and self.embedding_dim is not None:
+        if self.skip_connection not in (False, "auto") and self.embedding_dim is not None:
             raise ValueError(
                 "skip_connection=True takes the last inputs to the output layer as numbers, but with embedding_dim "
                 "they are tokens: leave one of them out."
@@ -288,7 +288,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         return rows, watched
 
     def _check_nothing_is_watched(self, X_val):
-        if self.early_stopping is True or X_val is not None:
+        if self.early_stopping not in (False, "auto") or X_val is not None:
             name = "early_stopping=True" if X_val is None else "X_val"
             raise ValueError(
                 f'{name} does not go with solver="lbfgs", which trains until the training loss is as low as it gets: '
@@ -304,19 +304,18 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         if not going_on:
             with single_threaded_blas():  # its sums, too, would depend on the number of threads
                 self.skip_connection_ = self.embedding_dim is None and self._skips(data, rows)
+                self._standardise(data, rows)
+        data = self._in_network_units(data)
         architecture = self._architecture(
             data.sequences, self.skip_connection_ if self.skip_connection == "auto" else bool(self.skip_connection)
         )
         if going_on:
             network = copy.deepcopy(self._network)
             self._check_same_network(network.architecture, architecture)
-            data = self._in_network_units(data)
         else:
             network = Network(architecture)
             network.initialize(rng)
             with single_threaded_blas():
-                self._standardise(data, rows)
-                data = self._in_network_units(data)
                 self._initialize_outputs(network, data, rows)
         if optimizer is None:
             optimizer = self._new_optimizer(network)
@@ -375,7 +374,6 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             self.pooling,
             bool(self.return_sequences),
             skips,
-            skips,
             self.vocabulary_size_ if self.embedding_dim else 0,
             self.embedding_dim,
         )
@@ -422,7 +420,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             if sample_weight_val is not None:
                 raise ValueError("sample_weight_val was passed without X_val and y_val, to which it belongs.")
             return None
-        if self.early_stopping is False:
+        if not self.early_stopping:
             raise ValueError('X_val was passed, but early_stopping=False: set it to True or "auto".')
         with _naming("X_val"):
             sequences = self._check_sequences(X_val, reset=False)
@@ -442,7 +440,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         if self.standardize and self.embedding_dim is None:
             lengths, weights = sequences.lengths, data.sequence_weights()
             weights = weights / weights.max()
-            parts = np.array_split(rows, min(len(rows), -(-lengths[rows].sum() // STEPS_AT_A_TIME)))
+            parts = np.array_split(rows, min(len(rows), -(-lengths[rows].sum() // SCALED_AT_A_TIME)))
             seen = [lambda part: part.values]
             if self.skip_connection_:
                 seen.insert(0, differences)

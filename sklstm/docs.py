@@ -36,7 +36,8 @@ return_sequences : bool, default=False
 
 skip_connection : bool, or for the regressor "auto", default="auto" (classifier: False)
     Whether the inputs also go past the layers: the output layer sees those of the last time step (with
-    `return_sequences`, of each), and starts as a linear model of them, while the layers see by how much each input
+    `return_sequences`, of each), and starts as a linear model of them (in a
+    regression with one output a target), while the layers see by how much each input
     changed since the time step before. Series that drift then stay within what the layers know, and the network has to
     learn no more than what a linear function of the last values leaves. Does not go with `embedding_dim`. "auto"
     does so where a linear function of the last time step explains more than half of the targets' variance;

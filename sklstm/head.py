@@ -92,10 +92,7 @@ class Head:
         return out
 
     def backward(self, dout, gradient):
-        """Add to the gradient; returns the derivatives by the last h and by the table, one of them without rows.
-
-        Those by the inputs that skip the layers are `dskipped` (n_rows, n_features).
-        """
+        """Add to the gradient; returns the derivatives by the last h and by the table, one of them without rows."""
         architecture, places, lengths = self._architecture, self._places, self.lengths
         if self._scratch is None:
             self._scratch = aligned(core.SCRATCH, gradient.dtype).reshape(1, -1)
@@ -105,7 +102,6 @@ class Head:
         )
         if self._dropout is not None and self._dropout["between"]:
             core.drop_features(self._dropout, dfeatures, architecture.n_top)
-        self.dskipped = dfeatures[:, architecture.n_top :]
         nothing = dfeatures[:0]
         if architecture.return_sequences:
             return nothing, dfeatures
@@ -113,9 +109,9 @@ class Head:
             return dfeatures, nothing
         dtable = self._room("dtable", *self.table.shape)
         if architecture.pooling == "mean":
-            core.mean_backward(dfeatures, places, lengths, dtable, self._n_threads)
+            core.mean_backward(dtable, places, lengths, dfeatures, self._n_threads)
         elif architecture.pooling == "max":
-            core.max_backward(dfeatures, self._which, places, lengths, dtable, self._n_threads)
+            core.max_backward(dtable, places, lengths, dfeatures, self._which, self._n_threads)
         else:
             core.attention_backward(
                 self._layout, self.network.parameters, self._packed, self.table, places, lengths, self._projected,

@@ -1,6 +1,7 @@
 """Where a network's parameters lie in its flat buffer, and what the compiled core is told about them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -29,31 +30,30 @@ class Architecture:
     pooling: str = "last"
     return_sequences: bool = False
     skip_connection: bool = False
-    differences: bool = False
     n_tokens: int = 0
     embedding_dim: int | None = None
 
-    @property
+    @cached_property
     def n_directions(self):
         """Layers side by side at each level."""
         return 2 if self.bidirectional else 1
 
-    @property
+    @cached_property
     def n_inputs(self):
         """Width of the first layer's input."""
         return self.embedding_dim or self.n_features
 
-    @property
+    @cached_property
     def n_top(self):
         """Width of what the top layers give."""
         return self.n_directions * self.hidden_layer_sizes[-1]
 
-    @property
+    @cached_property
     def n_seen(self):
         """Width of what the output layer sees."""
         return self.n_top + (self.n_features if self.skip_connection else 0)
 
-    @property
+    @cached_property
     def wants_table(self):
         """Whether the top layers' h is needed at every time step."""
         return self.return_sequences or self.pooling != "last"
@@ -159,7 +159,7 @@ class Layout:
         stack["activations"] = ACTIVATIONS.index(architecture.activation) + len(
             ACTIVATIONS
         ) * RECURRENT_ACTIVATIONS.index(architecture.recurrent_activation)
-        stack["differences"] = architecture.differences and levels[0] == 0
+        stack["differences"] = architecture.skip_connection and levels[0] == 0
         stack["reverse"], stack["wants_dx"], stack["V"] = reverse, wants_dx, n_vector_parameters
         H = architecture.hidden_layer_sizes[levels[-1]]
         return Stack(array, levels[0], widths[levels[0]], H, reverse * H, bool(wants_dx))

@@ -35,9 +35,9 @@ class _RegressionLoss(_Loss):
     out_activation = "identity"
     _outputs_of_a_target = 1
 
-    def n_network_outputs(self, n_outputs):
+    def n_network_outputs(self, n_targets):
         """How many outputs the network needs for so many targets."""
-        return n_outputs * self._outputs_of_a_target
+        return n_targets * self._outputs_of_a_target
 
     def scale_targets(self, targets, weights, standardize):
         """Learn how targets are brought to the network's units and back."""
@@ -194,9 +194,9 @@ class GaussianNLL(_RegressionLoss):
 class _ClassifierLoss(_Loss):
     """A loss of labels, which go to the network as they are: numbers of classes, or 0 and 1."""
 
-    def n_network_outputs(self, n_outputs):
+    def n_network_outputs(self, n_targets):
         """How many outputs the network needs for so many columns of labels."""
-        return n_outputs
+        return n_targets
 
     def scale_targets(self, targets, weights, standardize):
         """Nothing to learn."""
@@ -230,7 +230,7 @@ class MultinomialLogLoss(_ClassifierLoss):
     def __init__(self, n_classes):
         self.n_classes = n_classes
 
-    def n_network_outputs(self, n_outputs):
+    def n_network_outputs(self, n_targets):
         """One for each class of the one column of labels."""
         return self.n_classes
 

@@ -67,8 +67,8 @@ class Minibatch:
         self._scratch = aligned(n_threads * backprop.SCRATCH, network.dtype).reshape(n_threads, -1)
         self._packed = aligned(self._layout.packed_size, network.dtype)
         self._state = self._work = aligned(0, network.dtype)
-        self._forward = backprop.forward[TYPE_NAMES[network.dtype], TYPE_NAMES[sequences.dtype]]
-        self._forward_above = backprop.forward[TYPE_NAMES[network.dtype], TYPE_NAMES[network.dtype]]
+        self._forward_of_values = backprop.forward[TYPE_NAMES[network.dtype], TYPE_NAMES[sequences.dtype]]
+        self._forward_of_table = backprop.forward[TYPE_NAMES[network.dtype], TYPE_NAMES[network.dtype]]
         self._backward = backprop.backward[TYPE_NAMES[network.dtype]]
 
     def reserve(self, rows, n_sequences):
@@ -124,7 +124,8 @@ class Minibatch:
         """Fill `gradient` from the loss's derivatives by the outputs of the last forward pass.
 
         Returns the derivatives by the inputs, if they are wanted: an array of shape (total time steps, n_inputs),
-        sequence after sequence in the order of the outputs. If the inputs are differences, it is by these.
+        sequence after sequence in the order of the outputs. Where inputs also skip the layers, it is by what the
+        layers see of them.
         """
         self.gradient.fill(0)
         dlast, dtable = self._head.backward(dout, self.gradient)
@@ -136,10 +137,6 @@ class Minibatch:
                 k -= 1
                 self._stack_backward(k, dlast, dtable, dinput)
             dlast, dtable = dlast[:0], dinput
-        architecture = self.network.architecture
-        if architecture.skip_connection and len(dtable) and not architecture.differences:
-            by_step = architecture.return_sequences
-            dtable[slice(None) if by_step else self._places + self._batch_lengths - 1] += self._head.dskipped
         if self._embeds:
             values = self.sequences.values
             embedding.embed_backward[TYPE_NAMES[values.dtype], TYPE_NAMES[self.network.dtype]](
@@ -151,7 +148,7 @@ class Minibatch:
         stack = self._stacks[k]
         values, starts, shift, scale = self._inputs[stack.level]
         table = self._tables[stack.level]
-        (self._forward if values is self.sequences.values else self._forward_above)(
+        (self._forward_of_values if values is self.sequences.values else self._forward_of_table)(
             stack.array, self.network.parameters, self._packed, self._dropout, self._state[self._states[k]],
             self._work[place.where], values, starts, self._batch_lengths, segment.cumulative, segment.first,
             segment.last, shift, scale, table, stack.column, self._places, self._n_threads,

@@ -20,7 +20,7 @@ TYPE_NAMES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
 EMBEDDING_SCALE = 0.1
 
 # Time steps that predictions keep the layers' outputs of, where they need them.
-STEPS_AT_A_TIME = 1 << 17
+PREDICTED_AT_A_TIME = 1 << 17
 
 
 class Network:
@@ -75,16 +75,17 @@ class Network:
 
     def predict(self, sequences, shift, scale, n_threads):
         """Outputs of sequences, in their order: (n_sequences, n_outputs), or (total time steps, n_outputs)."""
-        return self._run(sequences, shift, scale, n_threads, lambda head, out: out, self.architecture.n_outputs)
+        return self._run(sequences, shift, scale, n_threads)
 
     def attention_weights(self, sequences, shift, scale, n_threads):
         """The weight of every time step of the sequences, (total time steps, 1)."""
-        return self._run(sequences, shift, scale, n_threads, lambda head, out: head.weights[:, np.newaxis], 1, True)
+        return self._run(sequences, shift, scale, n_threads, attention=True)
 
-    def _run(self, sequences, shift, scale, n_threads, result_of, n_columns, by_step=False):
-        """What `result_of` a head makes of some sequences at a time, for all of them."""
+    def _run(self, sequences, shift, scale, n_threads, attention=False):
+        """The outputs, or the attention's weights, some sequences at a time."""
         lengths, starts = sequences.lengths, sequences.offsets[:-1]
-        by_step = by_step or self.architecture.return_sequences
+        by_step = attention or self.architecture.return_sequences
+        n_columns = 1 if attention else self.architecture.n_outputs
         order = None
         if (lengths[1:] > lengths[:-1]).any():
             order, lengths, starts = longest_first(starts, lengths)
@@ -92,10 +93,12 @@ class Network:
         packed, states, scratch = self._for_prediction or self._prepare_prediction()
         if self._fixed:
             self._for_prediction = packed, states, scratch
-        engine = _Engine(self, packed, states, scratch, sequences.values, shift, scale, n_threads)
+        prediction = _Prediction(self, packed, states, scratch, sequences.values, shift, scale, n_threads)
         result = np.empty((len(sequences.values) if by_step else len(lengths), n_columns), dtype=self.dtype)
         for first, last in self._parts(lengths):
-            some = result_of(engine.head, engine.run(starts[first:last], lengths[first:last]))
+            some = prediction.run(starts[first:last], lengths[first:last])
+            if attention:
+                some = prediction.head.weights[:, np.newaxis]
             if by_step:
                 result[steps_of(starts[first:last], lengths[first:last])] = some
             else:
@@ -112,7 +115,7 @@ class Network:
         first, total = 0, np.cumsum(lengths)
         while first < len(lengths):
             before = total[first - 1] if first else 0
-            last = max(int(np.searchsorted(total, before + STEPS_AT_A_TIME, side="right")), first + 1)
+            last = max(int(np.searchsorted(total, before + PREDICTED_AT_A_TIME, side="right")), first + 1)
             yield first, last
             first = last
 
@@ -149,7 +152,7 @@ class Network:
         return packed
 
 
-class _Engine:
+class _Prediction:
     """Predictions of parts of the same sequences."""
 
     def __init__(self, network, packed, states, scratch_size, values, shift, scale, n_threads):

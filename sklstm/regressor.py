@@ -25,7 +25,7 @@ __all__ = ["LSTMRegressor"]
 
 # From this share of the targets' variance on that a linear function of the last time step explains,
 # skip_connection="auto" is on.
-PERSISTENCE = 0.5
+AUTO_SKIP_R2 = 0.5
 
 
 def _linear_model(steps, targets, weights):
@@ -291,7 +291,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
         # The penalty is to be as small whatever the units.
         steps = fit_scaler("X", [(steps, weights)]).transform(steps)
         r2 = _linear_model(steps, targets, weights).score(steps, targets, sample_weight=weights)
-        return bool(1 - (1 - r2) * (n - 1) / (n - p - 1) > PERSISTENCE)
+        return bool(1 - (1 - r2) * (n - 1) / (n - p - 1) > AUTO_SKIP_R2)
 
     def _last_steps(self, data, rows):
         """What skips to the output layer, the targets there and their weights, where all are known and have weight."""

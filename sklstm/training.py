@@ -19,7 +19,8 @@ PLATEAU_EPOCHS, PLATEAU_FACTOR = 4, 0.3
 
 # Share of the average of the weights that a step keeps. Over seven tasks, three seeds each, the error with the average
 # was 0.70 to 1.01 of that without, and 0.96 in the median.
-AVERAGE_DECAY = 0.99
+# At first it follows sooner, for it holds nothing yet that is worth keeping.
+AVERAGE_DECAY, AVERAGE_WARM_UP = 0.99, 9
 
 
 @dataclass
@@ -89,8 +90,7 @@ class Average:
     def add(self):
         """Take in the parameters after a step."""
         self._n_steps += 1
-        # At first it follows sooner: it holds nothing yet that is worth keeping.
-        share = max(1 - AVERAGE_DECAY, 9 / (self._n_steps + 9))
+        share = max(1 - AVERAGE_DECAY, AVERAGE_WARM_UP / (self._n_steps + AVERAGE_WARM_UP))
         np.subtract(self.parameters, self._mean, out=self._change)
         self._change *= share
         self._mean += self._change

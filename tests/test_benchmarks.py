@@ -4,7 +4,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from checks import run_python
+from numpy.testing import assert_allclose
+
+from sklstm.layout import CELLS
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
 PEERS = ["torch", "keras", "jax", "onnx", "onnxruntime", "skorch"]
@@ -25,7 +29,7 @@ sys.meta_path[sys.meta_path.index(PathFinder)] = Finder
 sys.path.insert(0, {str(FOLDER)!r})
 sys.argv = ["run.py", *{sections}, "--seconds", "0.1", "--output", {str(output)!r}]
 import run
-run.STEPS = run.STEPS[:1]
+run.STEPS = run.CELL_STEPS = run.STEPS[:1]
 run.main()
 """
     printed = run_python(code, PYTHONWARNINGS="ignore")
@@ -64,12 +68,34 @@ def test_tables_show_what_was_measured(tmp_path):
         assert (packing, adam) == (f"{1e6 * row['packing']:.1f}", f"{1e6 * row['Adam']:.1f}")
 
 
-def test_missing_libraries_are_named_and_left_out(tmp_path):
-    printed, results, tables = run_benchmarks(["steps"], tmp_path, without=PEERS)
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """What is printed, the results and the tables without the other libraries, and the names of the files."""
+    folder = tmp_path_factory.mktemp("benchmarks")
+    return *run_benchmarks(["steps", "cells"], folder, without=PEERS), {path.name for path in folder.iterdir()}
+
+
+def test_missing_libraries_are_named_and_left_out(alone):
+    printed, results, tables, files = alone
     left_out = "Not installed, and left out: PyTorch, Keras on JAX, ONNX Runtime, skorch"
     assert left_out in printed
     assert left_out in tables
     (row,) = results["steps"]
     assert [(time["library"], time["threads"]) for time in row["times"]] == [("sklstm", 1), ("sklstm", 2)]
     assert "faster than" not in tables
-    assert {path.name for path in tmp_path.iterdir()} == {"results.json", "tables.md", "share.svg"}  # no peers' bars
+    assert files == {"results.json", "tables.md", "share.svg"}  # no peers' bars
+
+
+def test_every_cell_and_variant_is_measured(alone):
+    _, results, tables, _ = alone
+    steps, (variants,) = results["cells"]["steps"], results["cells"]["variants"]
+    cells = rows(tables, "cell")
+    assert [row["problem"]["cell"] for row in steps] == list(cells) == list(CELLS)
+    for row in steps:
+        shown = [float(time.split(" (")[0]) for time in cells[row["problem"]["cell"]][1:]]
+        assert_allclose(shown, [1e3 * time["median"] for time in row["times"]], rtol=0.02)
+    medians = {(time["variant"], time["threads"]): time["median"] for time in variants["times"]}
+    more = rows(tables, "with")
+    assert len(more) == 6
+    for name, ratios in more.items():
+        assert ratios == [f"{medians[name, n] / medians['plain', n]:.2f}" for n in (1, 2)]

@@ -9,7 +9,7 @@ from sklearn.metrics import r2_score
 
 from sklstm import LSTMClassifier, LSTMRegressor, as_sequences
 from sklstm.datasets import make_adding_problem
-from sklstm.regressor import PERSISTENCE
+from sklstm.regressor import AUTO_SKIP_R2
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 
@@ -82,13 +82,13 @@ def test_auto_goes_by_the_adjusted_r2(sample_weight):
     for amount in np.linspace(0.5, 4, 25):
         y = NEXT + amount * NOISE
         r2 = LinearRegression().fit(z, y, sample_weight).score(z, y, sample_weight)
-        margins.append(1 - (1 - r2) * (N - 1) / (N - z.shape[1] - 1) - PERSISTENCE)
+        margins.append(1 - (1 - r2) * (N - 1) / (N - z.shape[1] - 1) - AUTO_SKIP_R2)
         found.append(skips(X, y, sample_weight, max_iter=1))
     assert np.min(np.abs(margins)) > 1e-4
     assert_array_equal(found, np.array(margins) > 0)
     assert 0 < np.sum(found) < len(found)
     # Without the adjustment some of these would be on.
-    assert any(not on and margin + PERSISTENCE > 0.35 for on, margin in zip(found, margins, strict=True))
+    assert any(not on and margin + AUTO_SKIP_R2 > 0.35 for on, margin in zip(found, margins, strict=True))
 
 
 @pytest.mark.parametrize("n", [30, 31, 32])

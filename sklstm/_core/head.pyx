@@ -10,14 +10,13 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from .kernels cimport SUM_ROWS, add_outer, drop, pack, panel, product, vector_tanh
-from .layer cimport mask_key
+from .layer cimport OUTPUT_MASK, mask_key
 from .packing cimport pack_step, value_t
 from .types cimport dropout_t, head_t
 
 cdef enum:
     ROWS_AT_A_TIME = 64      # of a table, by one thread
     WIDEST_TILE = 256        # columns of a weight matrix whose gradient is computed at a time
-    OUTPUT_MASK = 255        # stands for a layer in the key of the output layer's mask
 
 SCRATCH = SUM_ROWS * WIDEST_TILE
 
@@ -44,8 +43,8 @@ def skip_inputs(
     """The standardised inputs that go past the layers to the output layer."""
     cdef Py_ssize_t row = 0, r, t
     for r in range(lengths.shape[0]):
-        for t in range(lengths[r] - 1 if every_step else 0, -1, -1):
-            pack_step(&values[0, 0], &starts[r], &lengths[r], 1, t, True, False, values.shape[1], &shift[0], &scale[0],
+        for t in range(0 if every_step else lengths[r] - 1, lengths[r]):
+            pack_step(&values[0, 0], &starts[r], &lengths[r], 1, t, False, False, values.shape[1], &shift[0], &scale[0],
                       &features[row, column], features.shape[1])
             row += 1
 
@@ -74,8 +73,8 @@ def mean_forward(const floating[:, ::1] table, const int64_t[::1] places, const 
                 pooled[r, k] /= lengths[r]
 
 
-def mean_backward(const floating[:, ::1] dpooled, const int64_t[::1] places, const int64_t[::1] lengths,
-                  floating[:, ::1] dtable, int n_threads):
+def mean_backward(floating[:, ::1] dtable, const int64_t[::1] places, const int64_t[::1] lengths,
+                  const floating[:, ::1] dpooled, int n_threads):
     """Its way back: every row of dtable is written."""
     cdef Py_ssize_t n = lengths.shape[0], D = dtable.shape[1], r, t, k
     with nogil:
@@ -100,8 +99,8 @@ def max_forward(const floating[:, ::1] table, const int64_t[::1] places, const i
                         which[r, k] = t
 
 
-def max_backward(const floating[:, ::1] dpooled, const int64_t[:, ::1] which, const int64_t[::1] places,
-                 const int64_t[::1] lengths, floating[:, ::1] dtable, int n_threads):
+def max_backward(floating[:, ::1] dtable, const int64_t[::1] places, const int64_t[::1] lengths,
+                 const floating[:, ::1] dpooled, const int64_t[:, ::1] which, int n_threads):
     """Its way back: the derivative goes to the step that was the largest."""
     cdef Py_ssize_t n = lengths.shape[0], D = dtable.shape[1], r, k
     with nogil:

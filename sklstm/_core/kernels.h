@@ -1,4 +1,4 @@
-/* What the core calls, by type: the kernels, which do all arithmetic, and the registry of cells.
+/* What the core calls, by type: the kernels (products, cells, optimizers, dropout), and the registry of cells.
 
 A cell is one file in cells/, with its sizes and what it does to some of its units, forward and back: from there the time
 loop, the parameter layout, the estimators' validation and the tests know it. */

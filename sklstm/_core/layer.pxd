@@ -28,6 +28,12 @@ cdef inline Py_ssize_t time_step(bint reverse, int64_t length, Py_ssize_t t) noe
     return length - 1 - t if reverse else t
 
 
+cdef enum:
+    # Where a mask is no layer's inputs', these stand for the level in its key, of eight bits.
+    RECURRENT_MASKS = 100    # and those after it, two a level
+    OUTPUT_MASK = 255
+
+
 # What a dropout mask is drawn from: the seed, the layer, the sequence's place in the minibatch and the time step, mixed
 # as in SplitMix64.
 cdef inline uint32_t mask_key(uint64_t seed, Py_ssize_t layer, Py_ssize_t sequence, Py_ssize_t t) noexcept nogil:
@@ -64,7 +70,8 @@ cdef inline void drop_recurrent(
     if dropout.recurrent == 0:
         return
     for r in range(n):
-        drop(layer.H, h + r * h_row, mask_key(dropout.seed, 100 + 2 * layer.level + stack.reverse, sequence + r, 0),
+        drop(layer.H, h + r * h_row,
+             mask_key(dropout.seed, RECURRENT_MASKS + 2 * layer.level + stack.reverse, sequence + r, 0),
              dropout.recurrent)
 
 

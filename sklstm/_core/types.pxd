@@ -1,4 +1,4 @@
-"""What network.Layout fills and the core reads: a stack_t with its layer_t's behind it, and a head_t."""
+"""What layout.Layout fills and the core reads: a stack_t with its layer_t's behind it, and a head_t."""
 from libc.stdint cimport int64_t, uint64_t
 
 
@@ -18,7 +18,7 @@ cdef packed struct layer_t:
     int64_t G            # columns of the weights
     int64_t Z            # columns of z, what the cell works on
     int64_t h_column     # column of z where h W_h begins; x W_x begins at 0
-    int64_t C            # units of memory: H, or 0 for a cell that keeps nothing but h
+    int64_t C            # units of memory: H, or 0 for a cell without c (that of a GRU is h)
     int64_t V            # length of the parameter vectors
     int64_t W            # parameters: (K, G)
     int64_t v            # parameters: (V,)
@@ -44,7 +44,7 @@ cdef packed struct head_t:
     int64_t D            # units of the top layer, in both directions
     int64_t P            # what the output layer sees: D, and the last inputs if they skip the layers
     int64_t O            # outputs
-    int64_t A            # units of the attention, or 0
+    int64_t A            # columns of the attention: D, or 0 without it
     int64_t W            # parameters: (P, O)
     int64_t b            # parameters: (O,)
     int64_t packed       # packed weights: (P, O)
