@@ -384,8 +384,6 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
 
     def _check_same_network(self, before, now):
         changed = [field.name for field in fields(now) if getattr(now, field.name) != getattr(before, field.name)]
-        if "skip_connection" in changed:
-            changed.remove("differences")  # which is no parameter, and goes with it
         if changed:
             raise ValueError(
                 f"{', '.join(changed)} cannot change between calls that go on with a trained network. Set "

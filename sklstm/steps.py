@@ -63,8 +63,6 @@ class StepForm:
         if sample_weight is None:
             return np.ones(self._offsets[-1])
         weights = sample_weight if isinstance(sample_weight, list | tuple) else np.atleast_1d(sample_weight)
-        if np.ndim(sample_weight) == 0:
-            weights = np.full(len(self._lengths), sample_weight)
         if len(weights) != len(self._lengths):
             raise ValueError(f"{name} has {len(weights)} elements, but X has {len(self._lengths)} sequences.")
         if np.ndim(weights[0]) == 0:

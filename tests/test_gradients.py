@@ -127,7 +127,7 @@ def test_gradients_through_every_loss(cell, loss):
 @pytest.mark.parametrize("cell", CELLS)
 def test_gradients_of_several_tiles(cell, sizes):
     """Gates of more than 64 columns, of which the last tile is not full; some of the places."""
-    Problem(sizes, naive.ragged_lengths(11), cell=cell).check(at_most=150)
+    Problem(sizes, naive.ragged_lengths(11), cell=cell).check(at_most=60)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -166,7 +166,7 @@ def step_for(pooling="last", activation="tanh", recurrent_activation="logistic",
 @pytest.mark.parametrize("cell", CELLS)
 def test_gradients_of_both_directions(cell, sizes):
     lengths = naive.ragged_lengths(backprop.ROWS + 3, longest=6)
-    Problem(sizes, lengths, cell=cell, bidirectional=True).check(at_most=60)
+    Problem(sizes, lengths, cell=cell, bidirectional=True).check(at_most=30)
 
 
 @pytest.mark.parametrize("dropout", [None, naive.DROPOUT], ids=["whole", "dropout"])
@@ -175,7 +175,7 @@ def test_gradients_of_architectures(name, dropout):
     """With dropout too: what is dropped follows from the seed, so that differences can be taken."""
     architecture = naive.ARCHITECTURES[name]
     problem = Problem((5, 4), naive.ragged_lengths(backprop.ROWS + 3), dropout=dropout, **architecture)
-    problem.check(at_most=25, step=step_for(**architecture))
+    problem.check(at_most=15, step=step_for(**architecture))
 
 
 @pytest.mark.parametrize("name", naive.ARCHITECTURES)
@@ -200,7 +200,7 @@ def test_gradients_of_every_cell_with_dropout(cell, bidirectional):
 def test_gradients_of_activations(cell, recurrent_activation, activation):
     activations = {"activation": activation, "recurrent_activation": recurrent_activation}
     problem = Problem((5, 4), naive.ragged_lengths(11), cell=cell, **activations)
-    problem.check(at_most=40, step=step_for(**activations))
+    problem.check(at_most=20, step=step_for(**activations))
 
 
 def test_the_gradient_of_an_embedding_is_the_sum_over_its_tokens():

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import norm
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -72,7 +73,8 @@ def test_one_quantile(quantile):
     model = fit("quantile", y, quantile=quantile, max_iter=15)
     predicted = model.predict(X[N_TRAIN:])
     assert predicted.shape == (N - N_TRAIN,)
-    assert_allclose(np.mean(y[N_TRAIN:] <= predicted), quantile, atol=0.06)
+    covered = np.mean(NOISE[N_TRAIN:] <= norm.ppf(quantile))  # by the truth, of these very targets
+    assert_allclose(np.mean(y[N_TRAIN:] <= predicted), covered, atol=0.04)
     assert model.score(X[N_TRAIN:], y[N_TRAIN:]) == r2_score(y[N_TRAIN:], predicted)
 
 
