@@ -264,6 +264,10 @@ def overhead(seconds):
     return {"times": times, "profile": profile}
 
 
+# What of a minibatch is compiled, beside whole modules.
+IN_THE_CORE = "_forward_of_values", "_forward_of_table", "_backward"
+
+
 def _profile(problem, lengths, batch_size, n_calls):
     """Microseconds of a shuffled step in Python, with the profiler's own cost, and in the compiled core."""
     from sklstm import head, losses, minibatch, network, training
@@ -286,8 +290,7 @@ def _profile(problem, lengths, batch_size, n_calls):
     ours = trainer._minibatch
     with ExitStack() as patches:
         for owner, name, value in [
-            (ours, "_forward", compiled(ours._forward)),
-            (ours, "_backward", compiled(ours._backward)),
+            *((ours, name, compiled(getattr(ours, name))) for name in IN_THE_CORE),
             (losses.SquaredError, "_core", {"float": compiled(losses.SquaredError._core["float"])}),
             *((user, "core", module(user.core)) for user in [head, training, optimizers]),
             *((user, "backprop", module(user.backprop)) for user in [minibatch, network]),

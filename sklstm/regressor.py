@@ -282,8 +282,8 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
     def _skips(self, data, rows):
         if self.skip_connection != "auto":
             return bool(self.skip_connection)
-        shares = [share for _, share in self._linear_models(data, rows)]
-        return bool(np.mean(shares) > AUTO_SKIP_R2)
+        shares = [share for model, share in self._linear_models(data, rows) if model is not None]
+        return bool(shares) and bool(np.mean(shares) > AUTO_SKIP_R2)
 
     def _initialize_outputs(self, network, data, rows):
         super()._initialize_outputs(network, data, rows)
@@ -298,7 +298,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
     def _linear_models(self, data, rows):
         """For each target a linear model of the inputs that skip to the output layer, and its share of the variance.
 
-        The share is R2, adjusted for the number of features. None and 0 where a target is never known.
+        The share is R2, adjusted for the number of features. None and 0 where a target is never known or never varies.
         """
         places = data.places(rows)
         places = places[:: -(-len(places) // STEPS_OF_LINEAR_MODEL)]

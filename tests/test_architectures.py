@@ -90,7 +90,7 @@ def test_bits_do_not_depend_on_what_is_predicted_at_a_time(architecture, monkeyp
     network, *data = problem((6, 5), **architecture)
     expected = network.predict(*data, 2)
     for steps in [1, 40, 100]:
-        monkeypatch.setattr(network_module, "STEPS_AT_A_TIME", steps)
+        monkeypatch.setattr(network_module, "PREDICTED_AT_A_TIME", steps)
         assert_same_bits(network.predict(*data, 2), expected, f"{steps} steps at a time")
 
 

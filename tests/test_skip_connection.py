@@ -181,7 +181,7 @@ def test_weights_count_in_the_linear_model():
 
 
 def test_an_untrained_network_of_step_targets_is_linear_in_each_step():
-    """Over the steps whose targets are all known and have weight."""
+    """Each target over the steps where it is known and has weight."""
     y = [x @ [[1, 2], [0.5, 0]] + 1 for x in WALKS]
     rng = np.random.default_rng(1)
     weights = [(rng.uniform(size=len(x)) < 0.7).astype(float) for x in WALKS]
@@ -191,20 +191,32 @@ def test_an_untrained_network_of_step_targets_is_linear_in_each_step():
     model = fit(y=y, sample_weight=weights, **UNTRAINED, return_sequences=True)
     assert model.skip_connection_
     steps, targets = np.concatenate(WALKS), np.concatenate(y)
-    known = ~np.isnan(targets).any(axis=1) & (np.concatenate(weights) > 0)
-    expected = LinearRegression().fit(steps[known], targets[known]).predict(steps)
-    assert_allclose(np.concatenate(model.predict(WALKS)), expected, atol=1e-4)
+    for k, predicted in enumerate(np.concatenate(model.predict(WALKS)).T):
+        known = ~np.isnan(targets[:, k]) & (np.concatenate(weights) > 0)
+        expected = LinearRegression().fit(steps[known], targets[known, k]).predict(steps)
+        assert_allclose(predicted, expected, atol=1e-4)
 
 
-def test_where_no_step_has_all_targets_the_network_starts_as_a_constant():
+def test_targets_that_are_never_known_together_have_a_linear_model_each():
     y = [np.column_stack([x[:, 0], np.full(len(x), np.nan)]) for x in WALKS]
     for row in y[::2]:
-        row[:] = row[:, ::-1]
-    assert not skips(y=y, return_sequences=True)
-    model = fit(y=y, **UNTRAINED, return_sequences=True, skip_connection=True)
-    assert_allclose(model._network.part("output.W")[4:], 0, atol=1e-200)
-    trained = fit(y=y, return_sequences=True, skip_connection=True, max_iter=20, learning_rate_init=0.03)
-    assert trained.loss_curve_[-1] < 0.2 * trained.loss_curve_[0]
+        row[:] = -row[:, ::-1]
+    model = fit(y=y, **UNTRAINED, return_sequences=True)
+    assert model.skip_connection_
+    steps = np.concatenate(WALKS)[:, 0]
+    assert_allclose(np.concatenate(model.predict(WALKS)), np.column_stack([steps, -steps]), atol=1e-4)
+
+
+def test_a_target_that_is_never_known_or_never_varies_has_no_linear_model():
+    """And no say in whether there is a connection."""
+    y = np.column_stack([NEXT, np.full(N, 7.0)])
+    assert skips(y=y)
+    assert not skips(y=y[:, 1])
+    model = fit(y=y, **UNTRAINED)
+    assert_allclose(model.predict(WALKS)[:, 0], linear_predictions(LAST, NEXT), rtol=1e-9)
+    assert_array_equal(model._network.part("output.W")[4:, 1], 0)
+    missing = [np.column_stack([x[:, 0], np.full(len(x), np.nan)]) for x in WALKS]
+    assert np.isfinite(np.concatenate(fit(y=missing, skip_connection=True, return_sequences=True).predict(WALKS))).all()
 
 
 @pytest.mark.parametrize(
