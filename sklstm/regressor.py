@@ -298,7 +298,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
     def _linear_models(self, data, rows):
         """For each target a linear model of the inputs that skip to the output layer, and its share of the variance.
 
-        The share is R2, adjusted for the number of features. None and 0 where a target is never known or never varies.
+        The share is R2, adjusted for the number of features. None and 0 where a target never varies.
         """
         places = data.places(rows)
         places = places[:: -(-len(places) // STEPS_OF_LINEAR_MODEL)]
