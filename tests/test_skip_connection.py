@@ -217,7 +217,6 @@ def test_a_target_that_never_varies_has_no_linear_model():
     assert_allclose(model._network.part("output.W")[4:, 1], 0, atol=1e-200)
 
 
-
 @pytest.mark.parametrize(
     "parameters",
     [{"loss": "poisson"}, {"loss": "gaussian_nll"}, {"loss": "quantile", "quantile": [0.1, 0.5, 0.9]}],
