@@ -274,7 +274,8 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         """Rows to train on, and the data to watch, or None."""
         n_sequences = len(data.sequences)
         if groups is not None:
-            groups = np.asarray(groups)
+            with _naming("groups"):
+                groups = np.asarray(groups)
             if groups.shape != (n_sequences,):
                 raise ValueError(f"groups must have the shape ({n_sequences},), one a sequence, got {groups.shape}.")
         rows = np.flatnonzero(data.sequence_weights())
@@ -319,6 +320,8 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         else:
             network = Network(architecture)
             network.initialize(rng)
+            if self.embedding_dim is not None:
+                network.forget_tokens(np.setdiff1d(np.arange(self.vocabulary_size_), data.sequences[rows].values))
             with single_threaded_blas():
                 self._initialize_outputs(network, data, rows)
         if optimizer is None:
@@ -328,23 +331,23 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             data,
             rows,
             Objective(
-                self._loss,
-                0.0 if self.solver == "adamw" else self.alpha,
-                self.clip_norm,
-                self.l1_ratio,
-                self.dropout,
-                self.recurrent_dropout,
+                loss=self._loss,
+                alpha=0.0 if self.solver == "adamw" else self.alpha,
+                l1_ratio=self.l1_ratio,
+                clip_norm=self.clip_norm,
+                dropout_between=self.dropout,
+                dropout_recurrent=self.recurrent_dropout,
             ),
             optimizer,
-            (self._shift, self._scale),
-            rng,
-            self.batch_size,
-            effective_n_threads(self.n_jobs),
-            self.shuffle,
-            average,
-            self.max_memory,
-            self._schedule(len(rows)),
-            t,
+            scaling=(self._shift, self._scale),
+            rng=rng,
+            batch_size=self.batch_size,
+            n_threads=effective_n_threads(self.n_jobs),
+            shuffle=self.shuffle,
+            average=average,
+            max_memory=self.max_memory,
+            schedule=self._schedule(len(rows)),
+            t=t,
         )
 
     def _callback_hook(self, context, X, y, network):
@@ -367,19 +370,19 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
 
     def _architecture(self, sequences, skips):
         return Architecture(
-            sequences.n_features,
-            self._layer_sizes(),
-            self._loss.n_network_outputs(self._n_targets),
-            self.cell,
-            self.dtype,
-            self.activation,
-            self.recurrent_activation,
-            bool(self.bidirectional),
-            self.pooling,
-            bool(self.return_sequences),
-            skips,
-            getattr(self, "vocabulary_size_", 0) if self.embedding_dim else 0,
-            self.embedding_dim,
+            n_features=sequences.n_features,
+            hidden_layer_sizes=self._layer_sizes(),
+            n_outputs=self._loss.n_network_outputs(self._n_targets),
+            cell=self.cell,
+            dtype=self.dtype,
+            activation=self.activation,
+            recurrent_activation=self.recurrent_activation,
+            bidirectional=bool(self.bidirectional),
+            pooling=self.pooling,
+            return_sequences=bool(self.return_sequences),
+            skip_connection=skips,
+            n_tokens=0 if self.embedding_dim is None else self.vocabulary_size_,
+            embedding_dim=self.embedding_dim,
         )
 
     def _check_same_network(self, before, now):

@@ -36,17 +36,16 @@ return_sequences : bool, default=False
 
 skip_connection : bool, or for the regressor "auto", default="auto" (classifier: False)
     Whether the inputs also go past the layers: the output layer sees those of the last time step (with
-    `return_sequences`, of each), and starts as a linear model of them (in a
-    regression with one output a target), while the layers see by how much each input
-    changed since the time step before. Series that drift then stay within what the layers know, and the network has to
-    learn no more than what a linear function of the last values leaves. Does not go with `embedding_dim`. "auto"
-    does so where a linear function of the last time step explains more than half of the targets' variance;
-    `skip_connection_` tells.
+    `return_sequences`, of each), and in a regression with one output a target starts as a linear model of them, while
+    the layers see by how much each input changed since the time step before. Series that drift then stay within what
+    the layers know, and the network has to learn no more than what a linear function of the last values leaves. Does
+    not go with `embedding_dim`. "auto" does so where a linear function of the last time step explains more than half of
+    the targets' variance; `skip_connection_` tells.
 
 embedding_dim : int or None, default=None
     Width of an embedding layer: `X` holds the numbers of tokens, one at a time step, and the network learns a vector
-    for each. Numbers that the first training data do not reach share one, which begins at zero. None takes `X` as
-    it is.
+    for each. Numbers that the first training sequences do not have begin with zeros, and those beyond the highest
+    share one. None takes `X` as it is.
 
 dropout : float, default=0.0
     Share of the units that a training step leaves out [8]_, in [0, 1): of each layer's output as the next one sees it,
@@ -95,7 +94,8 @@ learning_rate : {"constant", "invscaling", "adaptive", "cosine", "one_cycle"}, d
     - "one_cycle" brings it up to `learning_rate_init` over the first 30 % of `max_iter` epochs, in a straight line from
       1/25 of it, and then along half a cosine down to 1/10000 of it [15]_.
 
-    The last two need to know the end: they do not go with `partial_fit`.
+    The last two are carried out to their end, whether there is progress or not, and need to know it: they do not go
+    with `partial_fit`.
 
 learning_rate_init : float, default=0.01
     The learning rate at the start; with "one_cycle", the highest.
@@ -104,7 +104,7 @@ power_t : float, default=0.5
     Exponent of ``learning_rate="invscaling"``.
 
 max_iter : int, default=200
-    The most epochs to train for.
+    The most epochs to train for; with `learning_rate` "cosine" or "one_cycle", all that there are.
 
 max_fun : int, default=15000
     With ``solver="lbfgs"``, the most times that the loss is computed; the iteration that reaches it is finished.
@@ -155,7 +155,7 @@ epsilon : float, default=1e-8
     Term for numerical stability of Adam, AdamW and RMSprop.
 
 n_iter_no_change : int or inf, default=10
-    Epochs without progress after which training stops.
+    Epochs without progress after which training stops, unless `learning_rate` is "cosine" or "one_cycle".
 
 clip_norm : float or None, default=1.0
     Longest norm of a minibatch's gradient, over all parameters; longer ones are scaled down. None clips nothing. Not

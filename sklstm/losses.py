@@ -209,10 +209,6 @@ class _ClassifierLoss(_Loss):
         """Zero: all classes alike."""
         return np.zeros(self.n_network_outputs(encoded.shape[1]))
 
-    def predict(self, out):
-        """Scores of the classes before they become probabilities, in double precision."""
-        return out.astype(np.float64)
-
 
 class BinaryLogLoss(_ClassifierLoss):
     """Log loss of one column of 0 and 1, or of several that are independent; scores are the log odds of 1."""

@@ -145,10 +145,10 @@ def _table(values, lengths, name, width=None):
 
 def _step_weights(sample_weight, lengths, width):
     sample_weight = _array_unless_list(sample_weight)
-    if np.ndim(sample_weight[0]):
-        return _table(sample_weight, lengths, "sample_weight", width).astype(float)
     if len(sample_weight) != len(lengths):
         raise ValueError(f"sample_weight has {len(sample_weight)} elements, but X has {len(lengths)} sequences.")
+    if np.ndim(sample_weight[0]):
+        return _table(sample_weight, lengths, "sample_weight", width).astype(float)
     return np.repeat(np.asarray(sample_weight, dtype=float), lengths)
 
 

@@ -73,6 +73,10 @@ class Network:
             W = self.part(name)
             W[:] = _glorot(len(W), W[0].size, W.shape, rng)
 
+    def forget_tokens(self, tokens):
+        """Take tokens that are in no training sequence for what they are: unknown."""
+        self.part("embedding.W")[tokens] = 0
+
     def predict(self, sequences, shift, scale, n_threads):
         """Outputs of sequences, in their order: (n_sequences, n_outputs), or (total time steps, n_outputs)."""
         return self._run(sequences, shift, scale, n_threads)

@@ -256,7 +256,7 @@ def train(trainer, validation, score, settings, before_epoch):
     Parameters
     ----------
     trainer : Trainer
-        One without an optimizer trains by L-BFGS.
+        One without an optimizer trains by L-BFGS. One whose learning rate is planned trains until its plan ends.
     validation : Data or None
         Whose loss is watched; without it, the training loss.
     score : callable
@@ -305,7 +305,7 @@ def _descend(history, trainer, validation, score, settings, before_epoch):
             _print_epoch(history, settings.max_iter, time.perf_counter() - started)
         if after_epoch():
             break
-        if history.n_stale >= settings.n_iter_no_change:
+        if history.n_stale >= settings.n_iter_no_change and settings.learning_rate not in PLANNED:
             break
         if settings.learning_rate == "adaptive" and history.n_stale and history.n_stale % PLATEAU_EPOCHS == 0:
             trainer.restart(history.best_parameters, PLATEAU_FACTOR)

@@ -385,6 +385,7 @@ VALIDATION = {
     "no weight": ({}, {"X_val": CUBE, "y_val": Y, "sample_weight_val": np.zeros(N)}, ["weights", "zero"]),
     "groups shorter": ({"early_stopping": True}, {"groups": np.arange(9)}, ["groups", "(10,)", "(9,)"]),
     "groups of two dimensions": ({"early_stopping": True}, {"groups": np.ones((N, 1))}, ["groups", "(10,)", "(10, 1)"]),
+    "groups of lists": ({"early_stopping": True}, {"groups": [[1], [2, 3]] * (N // 2)}, ["groups"]),
     "one group": ({"early_stopping": True}, {"groups": np.zeros(N)}, ["at least two groups", "False"]),
 }
 

@@ -335,6 +335,7 @@ X3 = [np.zeros((length, 1)) for length in (2, 3)]
         ([[0, 1]], None, "y has 1 sequences, but X has 2"),
         ([[0, 1], [0, 1, 2]], [[1, 1], [1]], "sample_weight has 1 time steps for sequence 1, but X has 3"),
         ([[0, 1], [0, 1, 2]], [1, 1, 1], "sample_weight has 3 elements, but X has 2"),
+        ([[0, 1], [0, 1, 2]], [], "sample_weight has 0 elements, but X has 2"),
         ([[np.nan] * 2, [np.nan] * 3], None, "nothing to score"),
         ([[0, np.nan], [np.nan] * 3], [0, 1], "nothing to score"),
     ],

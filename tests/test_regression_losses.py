@@ -202,6 +202,12 @@ def test_a_target_a_time_step(loss):
     assert_allclose(model.score(X[N_TRAIN:], y[N_TRAIN:]), expected, rtol=1e-9)
 
 
+def test_score_of_quantiles_needs_a_target_a_sequence():
+    model = fit("quantile", LAST, quantile=QUANTILES, max_iter=1)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.score(X[:5], LAST[:4])
+
+
 @LOSSES
 def test_weights_are_repetitions_to_lbfgs(loss):
     weights = np.arange(40) % 3

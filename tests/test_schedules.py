@@ -98,6 +98,13 @@ def test_inverse_scaling_goes_on_in_partial_fit(Estimator, learning_rates):
 
 @ESTIMATORS
 @pytest.mark.parametrize("name", FORMULAS)
+def test_only_a_plan_goes_on_without_progress(Estimator, name):
+    model = make(Estimator, learning_rate=name, n_iter_no_change=1, tol=1e9).fit(X, Y)
+    assert model.n_iter_ == (MAX_ITER if name in ["cosine", "one_cycle"] else 2)
+
+
+@ESTIMATORS
+@pytest.mark.parametrize("name", FORMULAS)
 def test_a_plan_carried_out_is_no_failure(Estimator, name, recwarn):
     make(Estimator, learning_rate=name).fit(X, Y)
     warned = any(issubclass(warning.category, ConvergenceWarning) for warning in recwarn)

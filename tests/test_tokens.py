@@ -61,10 +61,32 @@ def test_unknown_tokens_are_alike(Estimator):
     for unknown in [8, 1000, 2**31, 2**40, 1e15]:
         assert_array_equal(predictions(model, [[0, unknown, 1]]), expected)
     assert not np.array_equal(predictions(model, [[0, 6, 1]]), expected)
-    # Gaps in the numbers are known tokens that were never seen, as are those of later calls to partial_fit.
+    # Later calls to partial_fit add none.
     model.partial_fit([x + 3 for x in TOKENS], Y)
     assert model.vocabulary_size_ == 7
     assert_array_equal(predictions(model, [[0, 7, 1]]), predictions(model, [[0, 9, 1]]))
+
+
+@ESTIMATORS
+def test_gaps_in_the_numbers_are_unknown(Estimator):
+    """As is what only sequences without weight have, or those held out."""
+    X = [x + 3 for x in TOKENS]
+    rare = np.array([0, 1, *range(2, N)])
+    X[0], X[1] = np.array([0, 3, 4]), np.array([11, 3, 4])
+    model = make(Estimator).fit(X[1:], Y[1:], sample_weight=rare[1:] > 1, X_val=X[:1], y_val=Y[:1])
+    assert model.vocabulary_size_ == 12
+    expected = predictions(model, [[3, 99, 4]])
+    for unseen in [0, 1, 2, 10, 11]:
+        assert_array_equal(predictions(model, [[3, unseen, 4]]), expected)
+    assert not np.array_equal(predictions(model, [[3, 9, 4]]), expected)
+
+
+@ESTIMATORS
+def test_a_number_too_high_for_a_table(Estimator):
+    with pytest.raises(
+        ValueError, match=r"numbers below 10000000, without gaps.* sequence 1 has 1000000000000000.0 at time step 2"
+    ):
+        make(Estimator).fit([[0, 1], [1, 0, 1e15]], [0, 1])
 
 
 FORMS = {
