@@ -38,7 +38,7 @@ from threadpoolctl import ThreadpoolController
 from timing import in_turns, interleaved, machine, summary
 
 from sklstm import optimizers
-from sklstm._core import backprop, kernels
+from sklstm._core import kernels
 from sklstm.datasets import load_japanese_vowels
 from sklstm.layout import CELLS, aligned
 
@@ -353,7 +353,7 @@ def kernel_product(n_rows, n_terms, n_columns):
 def kernel_outer(n_terms, n_rows, n_columns):
     """A sum of outer products."""
     a, b, c = _random(n_terms, n_rows), _random(n_terms, n_columns), _random(n_rows, n_columns)
-    return partial(kernels.add_outer_products["float"], a, b, c, _random(backprop.SCRATCH), KERNEL_CALLS)
+    return partial(kernels.add_outer_products["float"], a, b, c, _random(kernels.SCRATCH), KERNEL_CALLS)
 
 
 def kernel_cell(n, H, back):

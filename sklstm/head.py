@@ -3,6 +3,7 @@
 import numpy as np
 
 from ._core import head as core
+from ._core import kernels
 from .layout import aligned
 
 
@@ -40,7 +41,7 @@ class Head:
         """Numbers that training on so many sequences and time steps needs."""
         architecture = self._architecture
         n_rows = n_steps if architecture.return_sequences else n_sequences
-        size = core.SCRATCH + 2 * n_rows * architecture.n_seen
+        size = kernels.SCRATCH + 2 * n_rows * architecture.n_seen
         # Outputs, their derivatives, and in double precision as many targets, weights and places of steps.
         size += n_rows * (2 * architecture.n_outputs + (architecture.n_outputs + 3) * 8 // itemsize)
         if architecture.wants_table and not architecture.return_sequences:
@@ -97,7 +98,7 @@ class Head:
         """Add to the gradient; returns the derivatives by the last h and by the table, one of them without rows."""
         architecture, places, lengths = self._architecture, self._places, self.lengths
         if self._scratch is None:
-            self._scratch = aligned(core.SCRATCH, gradient.dtype).reshape(1, -1)
+            self._scratch = aligned(kernels.SCRATCH, gradient.dtype).reshape(1, -1)
         dfeatures = self._room("dfeatures", *self.features.shape)
         core.output_backward(
             self._layout, self._packed, self.features, dout, dfeatures, gradient, self._scratch, self._n_threads

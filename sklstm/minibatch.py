@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._core import backprop, embedding
+from ._core import backprop, embedding, kernels
 from .head import Head
 from .layout import Layout, aligned
 from .network import TYPE_NAMES, embedded, longest_first, steps_of, unscaled
@@ -64,7 +64,7 @@ class Minibatch:
         self._head = Head(network, n_threads)
         self.gradient = aligned(len(network.parameters), network.dtype)
         self._made_for = None  # the lengths of the minibatch before: often the same
-        self._scratch = aligned(n_threads * backprop.SCRATCH, network.dtype).reshape(n_threads, -1)
+        self._scratch = aligned(n_threads * kernels.SCRATCH, network.dtype).reshape(n_threads, -1)
         self._packed = aligned(self._layout.packed_size, network.dtype)
         self._state = self._work = aligned(0, network.dtype)
         self._forward_of_values = backprop.forward[TYPE_NAMES[network.dtype], TYPE_NAMES[sequences.dtype]]

@@ -9,7 +9,7 @@ from checks import check_company
 from numpy.testing import assert_allclose
 
 from sklstm import LSTMRegressor
-from sklstm._core import backprop, kernels
+from sklstm._core import kernels
 from sklstm.network import TYPE_NAMES, Network
 
 TOLERANCES = {"float64": 1e-12, "float32": 2e-5}
@@ -103,7 +103,7 @@ def test_kernels_equal_numpy(dtype, n_terms):
             kernels.multiply[name](a, packed, product)
             np.testing.assert_allclose(product, expected, atol=tolerance)
             total = np.ones((n_rows, n_columns), dtype)
-            kernels.add_outer_products[name](np.ascontiguousarray(a.T), b, total, np.empty(backprop.SCRATCH, dtype))
+            kernels.add_outer_products[name](np.ascontiguousarray(a.T), b, total, np.empty(kernels.SCRATCH, dtype))
             np.testing.assert_allclose(total, 1 + expected, atol=tolerance)
 
 

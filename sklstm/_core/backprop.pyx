@@ -14,18 +14,16 @@ from cython.parallel cimport prange, threadid
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
-from .kernels cimport SUM_ROWS, add_outer, pack, panel
-from .layer cimport layer_backward, layer_forward, time_step
-from .packing cimport pack_steps, value_t
+from .kernels cimport WIDEST_TILE, add_outer, pack, panel
+from .layer cimport layer_backward, layer_forward
+from .packing cimport n_alive, pack_steps, time_step, value_t
 from .types cimport BLOCK_ROWS, dropout_t, layer_t, stack_t
 
 cdef enum:
     ALIGNMENT = 16           # numbers: a cache line in single precision
-    WIDEST_TILE = 256        # columns of a weight matrix whose gradient is computed at a time
     PACKED_TILE = 64         # columns that are packed at a time
     SMALL = 1 << 13          # parameters that one thread packs sooner than two
 
-SCRATCH = SUM_ROWS * WIDEST_TILE
 ROWS = BLOCK_ROWS
 
 
@@ -296,8 +294,7 @@ cdef inline void _add_steps(
     cdef Py_ssize_t t, r, k
     cdef floating* to
     for t in range(first, min(last, lengths[0])):
-        while lengths[n - 1] <= t:
-            n -= 1
+        n = n_alive(lengths, n, t)
         for r in range(n):
             to = table + (places[r] + time_step(stack.reverse, lengths[r], t)) * F
             for k in range(F):

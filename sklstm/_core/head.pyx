@@ -9,16 +9,13 @@ from libc.math cimport exp
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
-from .kernels cimport SUM_ROWS, add_outer, drop, pack, panel, product, vector_tanh
+from .kernels cimport WIDEST_TILE, add_outer, drop, pack, panel, product, vector_tanh
 from .layer cimport OUTPUT_MASK, mask_key
 from .packing cimport pack_step, value_t
 from .types cimport dropout_t, head_t
 
 cdef enum:
     ROWS_AT_A_TIME = 64      # of a table, by one thread
-    WIDEST_TILE = 256        # columns of a weight matrix whose gradient is computed at a time
-
-SCRATCH = SUM_ROWS * WIDEST_TILE
 
 
 def pack_weights(const int64_t[::1] layout, const floating[::1] params, floating[::1] packed, bint way_back):

@@ -4,8 +4,8 @@ from cython.parallel cimport prange, threadid
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
-from .layer cimport layer_forward, n_alive
-from .packing cimport pack_steps, value_t
+from .layer cimport layer_forward
+from .packing cimport n_alive, pack_steps, value_t
 from .types cimport BLOCK_ROWS, dropout_t, layer_t, stack_t
 
 cdef enum:

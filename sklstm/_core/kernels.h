@@ -39,6 +39,9 @@ typedef struct {
    cache beside what is multiplied by it. */
 #define SUM_ROWS 192
 
+/* Columns of a weight matrix whose gradient is computed at a time. */
+#define WIDEST_TILE 256
+
 /* The kernels of one precision, as function pointers; the files that define them say what they do. */
 #define KERNELS_OF(REAL)                                                                                              \
     typedef struct {                                                                                                  \

@@ -52,7 +52,7 @@ cdef extern from "kernels.h":
                             const double* c, double* dh, double* dc, double* dv, int activations) noexcept nogil
         void drop(Py_ssize_t n, double* x, uint32_t key, double probability) noexcept nogil
 
-    const int SUM_ROWS, N_CELLS
+    const int SUM_ROWS, WIDEST_TILE, N_CELLS
 
 
 cdef const kernels_float* FLOAT

@@ -50,6 +50,7 @@ def _choose(wanted):
 
 
 INSTRUCTION_SET = _choose(os.environ.get("SKLSTM_INSTRUCTION_SET"))
+SCRATCH = SUM_ROWS * WIDEST_TILE  # numbers that a thread needs to sum outer products
 PANELS = {"float32": FLOAT.panel, "float64": DOUBLE.panel}
 
 cdef layer_t _layer

@@ -13,19 +13,8 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from .kernels cimport cell_backward, cell_forward, drop, panel, product
+from .packing cimport n_alive, time_step
 from .types cimport dropout_t, layer_t, stack_t
-
-
-# How many of n sequences, longest first, have a step t.
-cdef inline Py_ssize_t n_alive(const int64_t* lengths, Py_ssize_t n, Py_ssize_t t) noexcept nogil:
-    while n > 0 and lengths[n - 1] <= t:
-        n -= 1
-    return n
-
-
-# The time step that is step t of a sequence.
-cdef inline Py_ssize_t time_step(bint reverse, int64_t length, Py_ssize_t t) noexcept nogil:
-    return length - 1 - t if reverse else t
 
 
 cdef enum:

@@ -12,6 +12,18 @@ cdef enum:
     FARTHEST = 1000000000
 
 
+# How many of n sequences, longest first, have a step t.
+cdef inline Py_ssize_t n_alive(const int64_t* lengths, Py_ssize_t n, Py_ssize_t t) noexcept nogil:
+    while n > 0 and lengths[n - 1] <= t:
+        n -= 1
+    return n
+
+
+# The time step that is step t of a sequence.
+cdef inline Py_ssize_t time_step(bint reverse, int64_t length, Py_ssize_t t) noexcept nogil:
+    return length - 1 - t if reverse else t
+
+
 # One step of n sequences: x[r] = (values[starts[r] + t] - shift) * scale, computed in double. With `reverse`, step t is
 # counted from a sequence's end; with `differences`, the value before is subtracted, and the first step has none. Shift
 # and scale are applied here, where every number is touched anyway, and not folded into the weights: a mean that is
@@ -30,7 +42,7 @@ cdef inline void pack_step(
     cdef double before, standardised
     cdef Py_ssize_t r, k, step
     for r in range(n):
-        step = lengths[r] - 1 - t if reverse else t
+        step = time_step(reverse, lengths[r], t)
         value = values + (starts[r] + step) * F
         for k in range(F):
             before = 0
@@ -53,7 +65,6 @@ cdef inline void pack_steps(
 ) noexcept nogil:
     cdef Py_ssize_t t
     for t in range(first, min(last, lengths[0])):
-        while lengths[n - 1] <= t:
-            n -= 1
+        n = n_alive(lengths, n, t)
         pack_step(values, starts, lengths, n, t, reverse, differences, F, shift, scale, x, x_row)
         x += n * x_row
