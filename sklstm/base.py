@@ -312,6 +312,10 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             with single_threaded_blas():  # its sums, too, would depend on the number of threads
                 self._standardise(data, rows)
         data = self._in_network_units(data)
+        if not going_on:
+            with single_threaded_blas():
+                linear_models = self._linear_models(data, rows)
+                self._learn_skip_connection(linear_models, data, rows)
         skips = self.skip_connection_ if self.skip_connection == "auto" else bool(self.skip_connection)
         architecture = self._architecture(data.sequences, skips)
         if going_on:
@@ -322,8 +326,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             network.initialize(rng)
             if self.embedding_dim is not None:
                 network.forget_tokens(np.setdiff1d(np.arange(self.vocabulary_size_), data.sequences[rows].values))
-            with single_threaded_blas():
-                self._initialize_outputs(network, data, rows)
+            self._initialize_outputs(network, data, rows, linear_models)
         if optimizer is None:
             optimizer = self._new_optimizer(network)
         return Trainer(
@@ -433,20 +436,33 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             check_consistent_length(sequences, y_val)
             return self._data(X_val, sequences, y_val, sample_weight_val, reset=False, learn=False, suffix="_val")
 
-    def _skips(self, data, rows):
-        """Whether the inputs also go to the output layer, and the layers see the changes of them."""
-        return bool(self.skip_connection)
-
     def _standardise(self, data, rows):
-        """Learn how inputs and targets are brought to mean 0 and variance 1, and whether inputs skip the layers."""
+        """Learn how inputs and targets are brought to mean 0 and variance 1."""
         places = data.places(rows)
         weights = data.weights[places]
         self._loss.scale_targets(data.targets[places], weights / weights.max(), self.standardize)
         self._shift, self._scale = self._scaling_of(lambda sequences: sequences.values, data, rows)
-        self.skip_connection_ = self.embedding_dim is None and self._skips(data, rows)
+
+    def _linear_models(self, data, rows):
+        """Linear models of the inputs that skip the layers, if the output layer can start as one."""
+        return None
+
+    def _skips(self, linear_models):
+        """Whether the inputs also go to the output layer, and the layers see the changes of them."""
+        return bool(self.skip_connection)
+
+    def _learn_skip_connection(self, linear_models, data, rows):
+        """Learn whether inputs skip the layers, and the scales of the changes that the layers then see."""
+        self.skip_connection_ = self.embedding_dim is None and self._skips(linear_models)
         if self.skip_connection_:
             shift, scale = self._scaling_of(differences, data, rows)
+            change = [(differences(data.sequences[part]) != 0).any(axis=0) for part in self._parts(data, rows)]
+            scale[~np.any(change, axis=0)] = 0
             self._shift, self._scale = np.append(shift, self._shift), np.append(scale, self._scale)
+
+    def _parts(self, data, rows):
+        """The training rows, some at a time."""
+        return np.array_split(rows, min(len(rows), -(-data.sequences.lengths[rows].sum() // SCALED_AT_A_TIME)))
 
     def _scaling_of(self, values_of, data, rows):
         """Shift and scale of values over all time steps of the training rows."""
@@ -455,13 +471,13 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             return np.zeros(sequences.n_features), np.ones(sequences.n_features)
         lengths, weights = sequences.lengths, data.sequence_weights()
         weights = weights / weights.max()
-        parts = np.array_split(rows, min(len(rows), -(-lengths[rows].sum() // SCALED_AT_A_TIME)))
-        scaler = fit_scaler(
-            "X", ((values_of(sequences[part]), np.repeat(weights[part], lengths[part])) for part in parts)
+        parts = (
+            (values_of(sequences[part]), np.repeat(weights[part], lengths[part])) for part in self._parts(data, rows)
         )
+        scaler = fit_scaler("X", parts)
         return scaler.mean_.astype(np.float64), 1 / scaler.scale_.astype(np.float64)
 
-    def _initialize_outputs(self, network, data, rows):
+    def _initialize_outputs(self, network, data, rows, linear_models):
         """Start the output layer from what needs no training: a constant, and nothing of the inputs that skip to it."""
         places = data.places(rows)
         network.part("output.b")[:] = self._loss.initial_bias(data.targets[places], data.weights[places])

@@ -38,9 +38,10 @@ skip_connection : bool, or for the regressor "auto", default="auto" (classifier:
     Whether the inputs also go past the layers: the output layer sees those of the last time step (with
     `return_sequences`, of each), and in a regression with one output a target starts as a linear model of them, while
     the layers see by how much each input changed since the time step before. Series that drift then stay within what
-    the layers know, and the network has to learn no more than what a linear function of the last values leaves. Does
-    not go with `embedding_dim`. "auto" does so where a linear function of the last time step explains more than half of
-    the targets' variance; `skip_connection_` tells.
+    the layers know, and the network has to learn no more than what a linear function of the last values leaves. But the
+    values themselves, unless they never change within a sequence, then count linearly only. Does not go with
+    `embedding_dim`. "auto" does so where, by cross-validation, a linear function of the last time step explains more
+    than half of the targets' variance, and nonlinear ones do not explain a tenth of the rest; `skip_connection_` tells.
 
 embedding_dim : int or None, default=None
     Width of an embedding layer: `X` holds the numbers of tokens, one at a time step, and the network learns a vector
@@ -196,7 +197,8 @@ validation_loss_curve_ : list of float or None
     Loss on the held-out data after each epoch; None without early stopping.
 
 validation_scores_ : list of float or None
-    The score on the held-out data after each epoch, as `score` computes it; None without early stopping.
+    The score on the held-out data after each epoch, as `score` computes it, but with the weights of training
+    (`class_weight` among them); None without early stopping.
 
 best_validation_score_ : float or None
     The score of the epoch whose weights were kept; None without early stopping.

@@ -159,7 +159,7 @@ class Layout:
         stack["activations"] = ACTIVATIONS.index(architecture.activation) + len(
             ACTIVATIONS
         ) * RECURRENT_ACTIVATIONS.index(architecture.recurrent_activation)
-        stack["differences"] = architecture.skip_connection and levels[0] == 0
+        stack["changes"] = architecture.skip_connection and levels[0] == 0
         stack["reverse"], stack["wants_dx"], stack["V"] = reverse, wants_dx, n_vector_parameters
         H = architecture.hidden_layer_sizes[levels[-1]]
         return Stack(array, levels[0], widths[levels[0]], H, reverse * H, bool(wants_dx))

@@ -44,8 +44,8 @@ class _RegressionLoss(_Loss):
         observed = (~np.isnan(targets) & (weights[:, np.newaxis] > 0)).any(axis=0)
         if not observed.all():
             raise ValueError(
-                f"Column {np.argmin(observed)} of y has only missing values (NaN) where the weight is not zero: leave "
-                "the column out."
+                f"Column {np.argmin(observed)} of y has only missing values (NaN) in what is trained on, where the "
+                "weight is not zero: leave the column out, or hold out less."
             )
         self._shift, self._scale = np.zeros(targets.shape[1]), np.ones(targets.shape[1])
         if standardize:
@@ -70,8 +70,8 @@ class SquaredError(_RegressionLoss):
     _core = staticmethod(core.squared_error)
 
     def initial_bias(self, encoded, weights):
-        """Zero: the mean of standardised targets."""
-        return np.zeros(encoded.shape[1])
+        """The mean of each target."""
+        return _weighted_mean(encoded, weights)
 
 
 class AbsoluteError(_RegressionLoss):
@@ -112,7 +112,7 @@ class Quantile(_RegressionLoss):
                 "quantile must be a number between 0 and 1, both excluded, or a list of such numbers in rising order, "
                 f"got {quantile!r}."
             )
-        self._one = np.ndim(quantile) == 0
+        self.quantiles, self.is_list = quantiles.tolist(), np.ndim(quantile) == 1
         self._core_parameters = (quantiles.astype(np.float64),)
         self._outputs_of_a_target = len(quantiles)
 
@@ -132,7 +132,7 @@ class Quantile(_RegressionLoss):
         out = out.astype(np.float64).reshape(len(out), -1, self._outputs_of_a_target)
         out[:, :, 1:] = np.logaddexp(0, out[:, :, 1:])
         quantiles = np.cumsum(out, axis=2) * self._scale[:, np.newaxis] + self._shift[:, np.newaxis]
-        return quantiles[:, :, 0] if self._one else quantiles
+        return quantiles if self.is_list else quantiles[:, :, 0]
 
 
 class Poisson(_RegressionLoss):

@@ -4,7 +4,6 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
-from sklearn.linear_model import Ridge
 from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -13,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .base import BaseLSTM
 from .docs import shared_documentation
+from .linear import fit_linear_models
 from .losses import REGRESSION_LOSSES, GaussianNLL, Huber, Quantile
 from .metrics import sequence_scorer
 from .sequences import real_array
@@ -22,12 +22,10 @@ from .threads import effective_n_threads
 __all__ = ["LSTMRegressor"]
 
 
-# From this share of the targets' variance on that a linear function of the last time step explains,
-# skip_connection="auto" is on.
-AUTO_SKIP_R2 = 0.5
-
-# So many time steps tell what a linear model of them is.
-STEPS_OF_LINEAR_MODEL = 1 << 18
+# skip_connection="auto" is on where a linear function of the last time step explains more than this share of the
+# targets' variance, and where of the rest more than the other is left by nonlinear functions of it. If these know more,
+# the layers have to see the values, and not their changes alone.
+AUTO_SKIP_R2, AUTO_SKIP_LEFT = 0.5, 0.9
 
 
 @shared_documentation
@@ -226,8 +224,8 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
             1 for perfect predictions, 0 for those of a constant. With several outputs their mean. With a list of
             quantiles, the mean of :func:`~sklearn.metrics.d2_pinball_score` over them.
         """
+        check_is_fitted(self)
         if self._is_of_quantiles():
-            check_is_fitted(self)
             sequences = self._check_sequences(X, reset=False)
             check_consistent_length(sequences, y)
             data = self._data(X, sequences, y, sample_weight, reset=False, learn=False)
@@ -238,7 +236,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
         return super().score(X, y, sample_weight)
 
     def _is_of_quantiles(self):
-        return self.loss == "quantile" and np.ndim(self.quantile) == 1
+        return isinstance(self._loss, Quantile) and self._loss.is_list
 
     def _new_loss(self):
         if self.loss == "huber":
@@ -263,59 +261,59 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
             y, dtype=np.float64, ensure_2d=False, input_name="y", estimator=self, ensure_all_finite="allow-nan"
         )
         targets = y.reshape(len(y), -1)
-        made_of = self.loss, self.delta, np.array(self.quantile).tolist()
         if reset:
             self._one_dimensional_target = y.ndim == 1
-            self._loss, self._loss_made_of = self._new_loss(), made_of
+            self._loss, self._loss_made_of = self._new_loss(), self._loss_parameters()
             self._n_targets = targets.shape[1]
             self.n_outputs_ = self._loss.n_network_outputs(self._n_targets)
             self.out_activation_ = self._loss.out_activation
         elif targets.shape[1] != self._n_targets:
             raise ValueError(f"y has {targets.shape[1]} outputs, but {self._n_targets} are expected, as in fit.")
-        elif made_of != self._loss_made_of:
+        return targets
+
+    def _loss_parameters(self):
+        return self.loss, self.delta, np.array(self.quantile).tolist()
+
+    def _check_same_network(self, before, now):
+        super()._check_same_network(before, now)
+        if self._loss_parameters() != self._loss_made_of:
             raise ValueError(
                 "loss, delta and quantile cannot change between calls that go on with a trained network. Set "
                 "warm_start=False, or clone the estimator."
             )
-        return targets
 
-    def _skips(self, data, rows):
+    def _linear_models(self, data, rows):
+        if self.embedding_dim is not None or not (self.skip_connection == "auto" or self._may_start_linear()):
+            return None
+        sequences, places = data.sequences, data.places(rows)
+        steps = sequences.values[places if data.by_step else sequences.offsets[1:][places] - 1].astype(np.float64)
+        with np.errstate(over="ignore"):
+            steps = np.clip((steps - self._shift) * self._scale, -1e9, 1e9)
+        which = np.repeat(rows, sequences.lengths[rows]) if data.by_step else rows
+        return fit_linear_models(steps, data.targets[places], data.weights[places], which)
+
+    def _may_start_linear(self):
+        """Whether the output layer can start as linear models: with one output a target, in its units."""
+        return self.skip_connection and self.out_activation_ == "identity" and self.n_outputs_ == self._n_targets
+
+    def _skips(self, linear_models):
         if self.skip_connection != "auto":
             return bool(self.skip_connection)
-        shares = [share for model, share in self._linear_models(data, rows) if model is not None]
-        return bool(shares) and bool(np.mean(shares) > AUTO_SKIP_R2)
+        varies = ~np.isnan(linear_models.explained)
+        if not varies.any():
+            return False
+        linear = linear_models.explained[varies].mean()
+        nonlinear = linear_models.explained_nonlinearly[varies].mean()
+        return bool(linear > AUTO_SKIP_R2 and 1 - nonlinear > AUTO_SKIP_LEFT * (1 - linear))
 
-    def _initialize_outputs(self, network, data, rows):
-        super()._initialize_outputs(network, data, rows)
-        if not (self.skip_connection_ and self.out_activation_ == "identity" and self.n_outputs_ == self._n_targets):
+    def _initialize_outputs(self, network, data, rows, linear_models):
+        super()._initialize_outputs(network, data, rows, linear_models)
+        if not (self.skip_connection_ and self._may_start_linear()):
             return
         n_top = network.architecture.n_top
         W, b = network.part("output.W"), network.part("output.b")
-        for k, (model, _) in enumerate(self._linear_models(data, rows)):
-            if model is not None:  # then the network starts as the linear model
-                W[:n_top, k], W[n_top:, k], b[k] = 0, model.coef_, model.intercept_
-
-    def _linear_models(self, data, rows):
-        """For each target a linear model of the inputs that skip to the output layer, and its share of the variance.
-
-        The share is R2, adjusted for the number of features. None and 0 where a target never varies.
-        """
-        places = data.places(rows)
-        places = places[:: -(-len(places) // STEPS_OF_LINEAR_MODEL)]
-        sequences, F = data.sequences, data.sequences.n_features
-        steps = sequences.values[places if data.by_step else sequences.offsets[1:][places] - 1].astype(np.float64)
-        with np.errstate(over="ignore"):
-            steps = np.clip((steps - self._shift[-F:]) * self._scale[-F:], -1e9, 1e9)
-        for targets in data.targets[places].T:
-            known = ~np.isnan(targets) & (data.weights[places] > 0)
-            n, weights = np.count_nonzero(known), data.weights[places][known]
-            if n == 0 or np.ptp(targets[known]) == 0:
-                yield None, 0.0
-                continue
-            # The penalty is a share of all weights, so that whole ones stand for repetitions.
-            model = Ridge(alpha=1e-6 * weights.sum()).fit(steps[known], targets[known], sample_weight=weights)
-            r2 = model.score(steps[known], targets[known], sample_weight=weights)
-            yield model, 1 - (1 - r2) * (n - 1) / (n - F - 1) if n > F + 1 else 0.0
+        for k in np.flatnonzero(linear_models.explained > 0):
+            W[:n_top, k], W[n_top:, k], b[k] = 0, linear_models.coef[:, k], linear_models.intercept[k]
 
     def _validation_score(self, out, targets, weights):
         """R2, or D2 of several quantiles, over the targets that are known."""
@@ -324,17 +322,16 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
         for k in range(targets.shape[1]):
             known = ~np.isnan(targets[:, k]) & (weights > 0)
             if known.sum() < 2:
-                scores.append(np.nan)
                 continue
             y, weight, predicted = targets[known, k], weights[known], predictions[known, k]
             if self._is_of_quantiles():
                 scores += [
                     d2_pinball_score(y, predicted[:, j], sample_weight=weight, alpha=quantile)
-                    for j, quantile in enumerate(self.quantile)
+                    for j, quantile in enumerate(self._loss.quantiles)
                 ]
             else:
                 scores.append(r2_score(y, predicted, sample_weight=weight))
-        return float(np.mean(scores))
+        return float(np.mean(scores)) if scores else np.nan
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -27,6 +27,8 @@ class StepForm:
 
         Of an array, what belongs to padding is left out.
         """
+        if isinstance(values, Sequences):
+            values = list(values)
         values = np.asarray(values) if hasattr(values, "shape") else values
         if isinstance(values, np.ndarray) and (values.dtype != object or values.ndim > 1):
             return self._from_array(values, name)

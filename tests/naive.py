@@ -71,8 +71,11 @@ def _outputs_of_one(network, x, shift, scale):
 def hidden(network, x, shift, scale):
     """The top layers' h at every time step, and after the last they take."""
     architecture, F = network.architecture, x.shape[1]
-    changes = np.diff(x, axis=0, prepend=x[:1])
-    inputs = np.clip(((changes if architecture.skip_connection else x) - shift[:F]) * scale[:F], -1e9, 1e9)
+    inputs = (x - shift[-F:]) * scale[-F:]
+    if architecture.skip_connection:
+        changes = np.diff(x, axis=0, prepend=x[:1])
+        inputs = np.where(scale[:F] == 0, inputs, (changes - shift[:F]) * scale[:F])
+    inputs = np.clip(inputs, -1e9, 1e9)
     if architecture.embedding_dim:
         tokens = np.where((x >= 0) & (x < architecture.n_tokens), x, architecture.n_tokens).astype(int).ravel()
         inputs = part(network, "embedding.W")[tokens]

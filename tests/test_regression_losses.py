@@ -47,7 +47,7 @@ def tiny(loss, **parameters):
 @LOSSES
 def test_the_relation_is_learnt(loss):
     y = np.exp(LAST)
-    model = fit(loss, y, skip_connection=False)  # with it, the layers would not see where y bends
+    model = fit(loss, y)
     assert r2_score(y[N_TRAIN:], model.predict(X[N_TRAIN:])) > 0.95
 
 
@@ -200,6 +200,29 @@ def test_a_target_a_time_step(loss):
         scores = [d2_pinball_score(y[N_TRAIN:][known], answers[:, k], alpha=q) for k, q in enumerate(QUANTILES)]
         expected = np.mean(scores)
     assert_allclose(model.score(X[N_TRAIN:], y[N_TRAIN:]), expected, rtol=1e-9)
+
+
+def test_targets_far_from_zero_in_their_own_units():
+    """Where nothing is standardised, the network starts at the mean all the same."""
+    y = 1000 + LAST
+    for loss in ["squared_error", "huber", "gaussian_nll"]:
+        model = fit(loss, y, standardize=False, skip_connection=False, max_iter=1, learning_rate_init=1e-9)
+        assert_allclose(model.predict(X).mean(), y.mean(), atol=1, err_msg=loss)
+
+
+def test_what_was_fitted_is_scored():
+    """Whatever the parameters are by then."""
+    model = fit("quantile", LAST, quantile=QUANTILES, max_iter=2)
+    expected = model.score(X, LAST)
+    assert model.set_params(loss="squared_error").score(X, LAST) == expected
+
+
+def test_outputs_without_targets_are_left_out_of_scores():
+    y = np.repeat(LAST[:, np.newaxis, np.newaxis], 6, axis=1) + np.arange(2)
+    y_val = y[:20].copy()
+    y_val[:, :, 1] = np.nan
+    model = tiny("squared_error", return_sequences=True).fit(X, y, X_val=X[:20], y_val=y_val)
+    assert_allclose(model.best_validation_score_, model.score(X[:20], y_val), rtol=1e-5)
 
 
 def test_score_of_quantiles_needs_a_target_a_sequence():

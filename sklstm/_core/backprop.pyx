@@ -184,9 +184,8 @@ cdef void _forward_block(
     cdef state_t at
     cdef floating* x_above
     cdef Py_ssize_t k
-    pack_steps(values, starts + begin, lengths + begin, n_rows, first, last, stack.reverse, stack.differences,
-               layers[0].F, shift, scale,
-               segment + kept.xh + row * layers[0].K + layers[0].H, layers[0].K)
+    pack_steps(stack, layers, values, starts + begin, lengths + begin, n_rows, first, last, shift, scale,
+               segment + kept.xh + row * layers[0].K + layers[0].H)
     for k in range(stack.n_layers):
         layer = layers + k
         kept = _kept(layers, k, cumulative[n], n)

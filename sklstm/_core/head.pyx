@@ -11,7 +11,7 @@ from libc.string cimport memcpy, memset
 
 from .kernels cimport WIDEST_TILE, add_outer, drop, pack, panel, product, vector_tanh
 from .layer cimport OUTPUT_MASK, mask_key
-from .packing cimport pack_step, value_t
+from .packing cimport standardised, value_t
 from .types cimport dropout_t, head_t
 
 cdef enum:
@@ -38,11 +38,11 @@ def skip_inputs(
     bint every_step,                       # a row a time step, or one a sequence, for its last
 ):
     """The standardised inputs that go past the layers to the output layer."""
-    cdef Py_ssize_t row = 0, r, t
+    cdef Py_ssize_t row = 0, r, t, k
     for r in range(lengths.shape[0]):
         for t in range(0 if every_step else lengths[r] - 1, lengths[r]):
-            pack_step(&values[0, 0], &starts[r], &lengths[r], 1, t, False, False, values.shape[1], &shift[0], &scale[0],
-                      &features[row, column], features.shape[1])
+            for k in range(values.shape[1]):
+                features[row, column + k] = <floating> standardised(values[starts[r] + t, k], shift[k], scale[k])
             row += 1
 
 

@@ -107,8 +107,7 @@ cdef void _run_block(
         z = xh
         for k in range(stack.n_layers):
             z += n * STEPS * layers[k].K
-        pack_steps(values, starts, lengths, rows, first, first + STEPS, stack.reverse, stack.differences,
-                   layers[0].F, shift, scale, xh + layers[0].H, layers[0].K)
+        pack_steps(stack, layers, values, starts, lengths, rows, first, first + STEPS, shift, scale, xh + layers[0].H)
         for k in range(stack.n_layers):
             layer = layers + k
             x_above = xh + n * STEPS * layer.K + layer[1].H if k + 1 < stack.n_layers else NULL

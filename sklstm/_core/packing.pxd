@@ -2,6 +2,8 @@
 from cython cimport floating
 from libc.stdint cimport int64_t
 
+from .types cimport layer_t, stack_t
+
 ctypedef fused value_t:
     float
     double
@@ -24,47 +26,40 @@ cdef inline Py_ssize_t time_step(bint reverse, int64_t length, Py_ssize_t t) noe
     return length - 1 - t if reverse else t
 
 
-# One step of n sequences: x[r] = (values[starts[r] + t] - shift) * scale, computed in double. With `reverse`, step t is
-# counted from a sequence's end; with `differences`, the value before is subtracted, and the first step has none. Shift
-# and scale are applied here, where every number is touched anyway, and not folded into the weights: a mean that is
-# large beside the standard deviation would cost the single-precision product its digits.
-cdef inline void pack_step(
+# A number in units of the standard deviation. Shift and scale are applied where every number is touched anyway, and not
+# folded into the weights: a mean that is large beside the standard deviation would cost the single-precision product
+# its digits.
+cdef inline double standardised(double value, double shift, double scale) noexcept nogil:
+    value = (value - shift) * scale
+    value = -FARTHEST if value < -FARTHEST else value
+    return FARTHEST if value > FARTHEST else value
+
+
+# Steps `first` to `last` of a block of sequences as inputs of a stack: x = (value - shift) * scale, computed in double.
+# If the stack sees changes, these have a shift and a scale before those of the values. What never changes within a
+# sequence has 0 for a scale, and is seen as it is.
+cdef inline void pack_steps(
+    const stack_t* stack, const layer_t* layer,
     const value_t* values,             # (total steps, F)
     const int64_t* starts,             # (n,)
-    const int64_t* lengths,            # (n,)
-    Py_ssize_t n, Py_ssize_t t, bint reverse, bint differences, Py_ssize_t F,
-    const double* shift,               # (F,)
-    const double* scale,               # (F,)
-    floating* x,                       # (n, F)  out, its rows x_row apart
-    Py_ssize_t x_row,
-) noexcept nogil:
-    cdef const value_t* value
-    cdef double before, standardised
-    cdef Py_ssize_t r, k, step
-    for r in range(n):
-        step = time_step(reverse, lengths[r], t)
-        value = values + (starts[r] + step) * F
-        for k in range(F):
-            before = 0
-            if differences:
-                before = value[k - F] if step > 0 else value[k]
-            standardised = (value[k] - before - shift[k]) * scale[k]
-            standardised = -FARTHEST if standardised < -FARTHEST else standardised
-            standardised = FARTHEST if standardised > FARTHEST else standardised
-            x[r * x_row + k] = <floating> standardised
-
-
-# Steps `first` to `last` of a block of sequences, longest first.
-cdef inline void pack_steps(
-    const value_t* values, const int64_t* starts,
     const int64_t* lengths,            # (n,), descending
-    Py_ssize_t n, Py_ssize_t first, Py_ssize_t last, bint reverse, bint differences, Py_ssize_t F,
-    const double* shift, const double* scale,
-    floating* x,                       # (steps in all, F)  out, its rows x_row apart
-    Py_ssize_t x_row,
+    Py_ssize_t n, Py_ssize_t first, Py_ssize_t last,
+    const double* shift,               # (F,), or (2 F,) with changes
+    const double* scale,               # the same
+    floating* x,                       # (steps in all, F)  out, its rows layer.K apart
 ) noexcept nogil:
-    cdef Py_ssize_t t
+    cdef Py_ssize_t F = layer.F, behind = F if stack.changes else 0, t, step, r, k
+    cdef const value_t* value
+    cdef double before
     for t in range(first, min(last, lengths[0])):
         n = n_alive(lengths, n, t)
-        pack_step(values, starts, lengths, n, t, reverse, differences, F, shift, scale, x, x_row)
-        x += n * x_row
+        for r in range(n):
+            step = time_step(stack.reverse, lengths[r], t)
+            value = values + (starts[r] + step) * F
+            for k in range(F):
+                if stack.changes and scale[k] != 0:
+                    before = value[k - F] if step > 0 else value[k]
+                    x[k] = <floating> standardised(value[k] - before, shift[k], scale[k])
+                else:
+                    x[k] = <floating> standardised(value[k], shift[behind + k], scale[behind + k])
+            x += layer.K

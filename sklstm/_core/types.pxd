@@ -34,7 +34,7 @@ cdef packed struct stack_t:
     int64_t activations  # the cell's: see vmath.h
     int64_t n_layers
     int64_t reverse      # whether time runs backwards
-    int64_t differences  # whether its inputs are the changes from one time step to the next
+    int64_t changes      # whether its inputs are the changes from one time step to the next
     int64_t wants_dx     # whether the derivatives by the input are needed
     int64_t V            # length of all layers' parameter vectors
 
