@@ -231,8 +231,9 @@ feature_names_in_ : ndarray of shape (n_columns,)
 NOTES = """
 Notes
 -----
-The user guide has each cell's equations. Weights start Glorot-uniform, orthogonal within each recurrent gate, and
-biases at 0, but for the forget gate's 1.
+The user guide has each cell's equations. Weights start Glorot-uniform, orthogonal within each recurrent gate; the
+layers' biases at 0, but for the forget gate's 1; embeddings normal with a standard deviation of 0.1; the output layer's
+biases at the constant with the least loss, and what it has for inputs that skip the layers at 0 or a linear model.
 
 References
 ----------
