@@ -186,9 +186,8 @@ def four_hourly(X, static, train):
 
     def scores(table, known):
         """Normal scores by rank, which typing errors do no harm."""
-        return np.clip(
-            QuantileTransformer(n_quantiles=200, output_distribution="normal").fit(known).transform(table), -2.33, 2.33
-        )
+        ranks = QuantileTransformer(n_quantiles=200, subsample=None, output_distribution="normal").fit(known)
+        return np.clip(ranks.transform(table), -2.33, 2.33)
 
     n_features = X.shape[2]
     values, age = carried_forward(X)
