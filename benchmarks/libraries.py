@@ -32,7 +32,6 @@ class Sklstm:
     def trainer(problem, network, n_threads, lengths=None, max_memory=None, **dropout):
         """`lengths` cuts the sequences short; with an output at each time step, all have the sequence's target."""
         from sklstm.losses import SquaredError
-        from sklstm.network import unscaled
         from sklstm.optimizers import Adam
         from sklstm.sequences import as_sequences
         from sklstm.training import Data, Objective, Trainer
@@ -47,20 +46,18 @@ class Sklstm:
         data = Data(sequences, loss.encode(targets), weights, by_step)
         objective = Objective(loss, alpha=0, clip_norm=CLIP_NORM, **dropout)
         optimizer = Adam(network.parameters, LEARNING_RATE, beta_1=0.9, beta_2=0.999, epsilon=1e-8)
-        scaling, rng = unscaled(problem.n_features), np.random.RandomState(0)
-        rows = np.arange(len(sequences))
+        rng, rows = np.random.RandomState(0), np.arange(len(sequences))
         return Trainer(
-            network, data, rows, objective, optimizer, scaling, rng, len(rows), n_threads, max_memory=max_memory
+            network, data, rows, objective, optimizer, problem.scaling, rng, len(rows), n_threads, max_memory=max_memory
         )
 
     @staticmethod
     def prediction(problem, network, n_threads):
-        from sklstm.network import unscaled
         from sklstm.sequences import as_sequences
 
-        sequences, scaling = as_sequences(problem.data()[0]), unscaled(problem.n_features)
+        sequences, (shift, scale) = as_sequences(problem.data()[0]), problem.scaling
         network.fixed = True
-        return lambda: network.predict(sequences, *scaling, n_threads)
+        return lambda: network.predict(sequences, shift, scale, n_threads)
 
 
 class PyTorch:

@@ -27,6 +27,11 @@ class Problem:
         X = rng.standard_normal((self.n_sequences, self.n_steps, self.n_features), dtype=np.float32)
         return X, rng.standard_normal((self.n_sequences, 1), dtype=np.float32)
 
+    @property
+    def scaling(self):
+        """The shift and scale of inputs that are taken as they are."""
+        return np.zeros(self.n_features), np.ones(self.n_features)
+
     def network(self, **architecture):
         """A network of ours, whose weights the other libraries take over."""
         network = Network(Architecture(self.n_features, (self.n_units,), 1, self.cell, **architecture))

@@ -222,16 +222,16 @@ def memory(seconds):
 def _peak_of_long_fit(max_memory):
     """Peak of a fresh process's memory that fits the long problem, in MB; Linux keeps it."""
     code = (
-        "import re, sys; sys.path.insert(0, sys.argv[1])\n"
+        "import re, sys\n"
         "from problems import LONG; from sklstm import LSTMRegressor\n"
         "X, y = LONG.data()\n"
-        "limit = None if sys.argv[2] == 'None' else float(sys.argv[2])\n"
+        "limit = None if sys.argv[1] == 'None' else float(sys.argv[1])\n"
         "model = LSTMRegressor((LONG.n_units,), skip_connection=False, max_iter=1, max_memory=limit, n_jobs=2)\n"
         "model.fit(X, y[:, 0])\n"
         "print(int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) / 1024)"
     )
-    run = [sys.executable, "-W", "ignore", "-c", code, str(Path(__file__).parent), str(max_memory)]
-    return float(subprocess.run(run, check=True, capture_output=True, text=True).stdout)
+    run = [sys.executable, "-W", "ignore", "-c", code, str(max_memory)]
+    return float(subprocess.check_output(run, cwd=Path(__file__).parent))
 
 
 def footprint(seconds):

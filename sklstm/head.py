@@ -34,8 +34,10 @@ class Head:
         self.features = self._room("features", n_rows, architecture.n_seen)
         if architecture.return_sequences:
             self.table = self.features
+        elif architecture.wants_table:
+            self.table = self._room("table", n_steps, architecture.n_top)
         else:
-            self.table = self._room("table", n_steps if architecture.wants_table else 0, architecture.n_top)
+            self.table = self.features[:0]
 
     def size(self, n_sequences, n_steps, itemsize):
         """Numbers that training on so many sequences and time steps needs."""

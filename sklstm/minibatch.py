@@ -7,7 +7,7 @@ import numpy as np
 from ._core import backprop, embedding, kernels
 from .head import Head
 from .layout import Layout, aligned
-from .network import TYPE_NAMES, embedded, longest_first, steps_of, unscaled
+from .network import TYPE_NAMES, as_they_are, embedded, longest_first, steps_of
 from .sequences import offsets_of
 
 # Time steps that go through the core together. What the way back leaves of so many is still in the cache when the
@@ -95,13 +95,13 @@ class Minibatch:
         first_inputs = skipped
         if self._embeds:
             table = embedded(network, self.sequences.values, starts, lengths, self._n_steps)
-            first_inputs = table, self._places, *unscaled(table.shape[1])
+            first_inputs = as_they_are(table, self._places)
         self._inputs, self._tables = [first_inputs], []
         self._head.begin(lengths, self._n_steps)
         for level in self._layout.levels[:-1]:
             table = np.empty((self._n_steps, sum(stack.n_outputs for stack in level)), dtype=network.dtype)
             self._tables.append(table)
-            self._inputs.append((table, self._places, *unscaled(table.shape[1])))
+            self._inputs.append(as_they_are(table, self._places))
         self._tables.append(self._head.table)
         top = self._stacks[-1].level
         for k, stack in enumerate(self._stacks):

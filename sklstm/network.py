@@ -176,7 +176,7 @@ class _Prediction:
         self.head.begin(lengths, n_steps)
         inputs = values, starts, shift, scale
         if architecture.embedding_dim:
-            inputs = embedded(network, values, starts, lengths, n_steps), places, *unscaled(architecture.embedding_dim)
+            inputs = as_they_are(embedded(network, values, starts, lengths, n_steps), places)
         states = iter(self._states)
         top = network.layout.levels[-1]
         for level in network.layout.levels:
@@ -193,7 +193,8 @@ class _Prediction:
                 if level is top and not architecture.wants_table:
                     width = architecture.hidden_layer_sizes[-1]
                     self.head.features[:, stack.column : stack.column + width] = state[:, h : h + width]
-            inputs = table, places, *unscaled(table.shape[1])
+            if level is not top:
+                inputs = as_they_are(table, places)
         return self.head.forward(self._packed, places, (values, starts, shift, scale))
 
 
@@ -206,9 +207,9 @@ def embedded(network, values, starts, lengths, n_steps):
     return table
 
 
-def unscaled(width):
-    """Shift and scale of inputs that are taken as they are."""
-    return np.zeros(width), np.ones(width)
+def as_they_are(table, places):
+    """Inputs of a stack, from rows of a table that need no scaling: with where sequences begin, shift and scale."""
+    return table, places, np.zeros(table.shape[1]), np.ones(table.shape[1])
 
 
 def longest_first(starts, lengths):

@@ -142,7 +142,9 @@ class Sequences:
 
 def offsets_of(lengths):
     """Offsets of sequences that are stored end to end."""
-    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
 
 
 def as_sequences(X):

@@ -15,7 +15,6 @@ from sklstm import LSTMClassifier, LSTMRegressor
 from sklstm import minibatch as minibatch_module
 from sklstm.layout import CELLS
 from sklstm.minibatch import Minibatch
-from sklstm.network import unscaled
 
 ESTIMATORS = pytest.mark.parametrize("Estimator", [LSTMRegressor, LSTMClassifier])
 SHIFT, SCALE = np.array([0.3, -1.0, 0.1]), np.array([0.5, 2.0, 1.5])
@@ -36,11 +35,10 @@ def n_checkpoints(minibatch):
 
 def all_that_suffice(network, sequences, n_sequences, n_threads=1, n=4):
     """Megabytes from the least that can be worked in to all that can be used, found by bisection."""
+    shift, scale = np.zeros(sequences.n_features), np.ones(sequences.n_features)
 
     def checkpoints(max_memory):
-        minibatch = Minibatch(
-            network, sequences, *unscaled(sequences.n_features), n_threads, max_memory, input_gradient=True
-        )
+        minibatch = Minibatch(network, sequences, shift, scale, n_threads, max_memory, input_gradient=True)
         try:
             minibatch.reserve(slice(None), n_sequences)
         except ValueError:

@@ -276,9 +276,7 @@ def test_cross_validation_of_ragged_targets():
 
 def test_grid_search_by_a_scorer_of_steps():
     X = ragged(1)
-    search = GridSearchCV(
-        Regressor(), {"factor": [-1.0, 0.5, 3.0]}, scoring=sequence_scorer("r2"), cv=KFold(2), n_jobs=2
-    )
+    search = GridSearchCV(Regressor(), {"factor": [-1.0, 0.5, 3.0]}, scoring=sequence_scorer("r2"), cv=KFold(2))
     assert search.fit(X, [0.5 * x for x in X]).best_params_ == {"factor": 0.5}
     assert search.best_score_ == 1.0
 
