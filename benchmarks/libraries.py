@@ -31,9 +31,9 @@ class Sklstm:
     @staticmethod
     def trainer(problem, network, n_threads, lengths=None, max_memory=None, **dropout):
         """`lengths` cuts the sequences short; with an output at each time step, all have the sequence's target."""
+        from sklstm import as_sequences
         from sklstm.losses import SquaredError
         from sklstm.optimizers import Adam
-        from sklstm.sequences import as_sequences
         from sklstm.training import Data, Objective, Trainer
 
         X, y = problem.data()
@@ -53,7 +53,7 @@ class Sklstm:
 
     @staticmethod
     def prediction(problem, network, n_threads):
-        from sklstm.sequences import as_sequences
+        from sklstm import as_sequences
 
         sequences, (shift, scale) = as_sequences(problem.data()[0]), problem.scaling
         network.fixed = True

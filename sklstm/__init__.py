@@ -2,7 +2,8 @@
 
 from .classifier import LSTMClassifier
 from .regressor import LSTMRegressor
-from .sequences import Sequences, as_sequences
+from .sequences import Sequences
+from .validation import as_sequences
 
 __all__ = ["LSTMClassifier", "LSTMRegressor", "Sequences", "as_sequences"]
 __version__ = "0.1.0"

@@ -19,10 +19,11 @@ from .network import Network
 from .optimizers import SGD, Adam, RMSprop
 from .scaling import fit_scaler
 from .schedules import PLANNED, Cosine, InverseScaling, OneCycle
-from .sequences import check_tokens, differences, validate_sequences
+from .sequences import differences
 from .steps import StepForm
 from .threads import effective_n_threads, single_threaded_blas
 from .training import Data, Objective, Trainer, train
+from .validation import check_tokens, validate_sequences
 
 # From so many sequences on, early_stopping="auto" is on. Below, the sequences held out cost more than they tell: 10
 # points of accuracy where there are 50 to 100.

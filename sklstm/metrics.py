@@ -5,8 +5,8 @@ from sklearn.metrics import get_scorer
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _check_response_method
 
-from .sequences import as_sequences
 from .steps import missing
+from .validation import as_sequences
 
 __all__ = ["sequence_scorer"]
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .sequences import Sequences, is_list, real_array
+from .sequences import Sequences, place, real_array
+from .validation import is_list
 
 
 class StepForm:
@@ -76,8 +77,7 @@ class StepForm:
 
     def place(self, row):
         """In words, where a row of the table is."""
-        sequence = np.searchsorted(self._offsets, row, side="right") - 1
-        return f"sequence {sequence}, time step {row - self._offsets[sequence]}"
+        return place(self._offsets, row)
 
     def restore(self, table):
         """The form that X came in; padding becomes NaN, or None where values are not numbers."""

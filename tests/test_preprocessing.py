@@ -193,14 +193,15 @@ def _stretches(time, max_gap):
         ({"window": 2, "times": GAP_TIMES[:1], "max_gap": 1}, ["times has 1 elements", "X has 2 sequences"]),
         (
             {"window": 2, "times": [GAP_TIMES[0], [0, 1, 3, 2, 4]], "max_gap": 9},
-            ["times[1] must ascend", "time step 3"],
+            ["must ascend", "sequence 1, time step 3"],
         ),
         (
             {"window": 2, "times": [HOURS[0][::-1], HOURS[1]], "max_gap": np.timedelta64(9, "h")},
-            ["times[0] must ascend"],
+            ["must ascend", "sequence 0"],
         ),
-        ({"window": 2, "target": 1}, ["target=1", "1 features"]),
+        ({"window": 2, "target": 1}, ["target=1 is not", "1 features"]),
         ({"window": 2, "target": -2}, ["target=-2"]),
+        ({"window": 2, "target": "HR"}, ["target='HR' is not a feature"]),
     ],
 )
 def test_errors_say_what_and_where(parameters, words):
@@ -218,7 +219,7 @@ def test_errors_say_what_and_where(parameters, words):
         {"window": 2, "horizon": 0},
         {"window": 2, "step": 0},
         {"window": 2, "gap": -1},
-        {"window": 2, "target": "a"},
+        {"window": 2, "target": 1.0},
         {"window": 2, "times": 3, "max_gap": 1},
     ],
     ids=repr,
@@ -242,7 +243,7 @@ def test_unsigned_times_must_ascend_too():
     ids=["NaN", "NaT"],
 )
 def test_a_missing_time_is_an_error(time, max_gap):
-    with pytest.raises(ValueError, match=r"times\[0\]"):
+    with pytest.raises(ValueError, match="no time for sequence 0, time step 2"):
         sliding_windows([np.arange(5)], window=2, times=[time], max_gap=max_gap)
 
 

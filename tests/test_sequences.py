@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from sklstm import LSTMClassifier, LSTMRegressor, Sequences, as_sequences
+from sklstm.sequences import time_gaps
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 
@@ -396,3 +397,115 @@ def test_padding_is_only_what_is_nan_in_every_feature_at_the_end():
     assert sequences.lengths.tolist() == [2, 4]
     assert_array_equal(sequences[0], X[0, :2])
     assert_array_equal(sequences[1], X[1])
+
+
+# ---------------------------------------------------------------------------------------------- names and times
+
+NAMES = ["HR", "SBP", "Temp"]
+VALUES = np.arange(15.0).reshape(5, 3)
+
+
+def named(**more):
+    return Sequences(VALUES, [0, 2, 5], feature_names=NAMES, times=[3, 4, 0, 1, 7], **more)
+
+
+@pytest.mark.parametrize("rows", [[1, 0], slice(1, 2), np.array([False, True]), slice(None, None, -1)], ids=repr)
+def test_rows_keep_names_and_times(rows):
+    part = named()[rows]
+    assert part.feature_names.tolist() == NAMES
+    times = np.empty(2, dtype=object)
+    times[:] = [3, 4], [0, 1, 7]
+    assert part.times.tolist() == [time for sequence in times[rows] for time in sequence]
+
+
+@pytest.mark.parametrize(
+    ("columns", "numbers"),
+    [
+        ("SBP", [1]),
+        (["Temp", "HR"], [2, 0]),
+        (1, [1]),
+        (-1, [2]),
+        ([2, 0], [2, 0]),
+        (slice(1, None), [1, 2]),
+        (np.array([True, False, True]), [0, 2]),
+    ],
+    ids=repr,
+)
+def test_columns_are_features(columns, numbers):
+    X = named()
+    part = X[:, columns]
+    assert part == Sequences(VALUES[:, numbers], [0, 2, 5], feature_names=np.array(NAMES)[numbers], times=X.times)
+    assert part.values.flags.c_contiguous
+    assert_array_equal(X[1, columns], VALUES[2:, numbers])
+    assert X[[1], columns] == part[[1]]
+
+
+@pytest.mark.parametrize("columns", ["RR", 3, [0, 7], np.array([True, False])], ids=repr)
+def test_columns_that_are_not_there(columns):
+    with pytest.raises(KeyError, match="not among the 3 features: HR, SBP, Temp"):
+        named()[:, columns]
+    with pytest.raises(KeyError, match="not among the 3 features"):
+        Sequences(VALUES, [0, 2, 5])[:, "HR"]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"feature_names": ["a", "b"]}, "feature_names must be 3 texts"),
+        ({"feature_names": ["a", "b", 3]}, "feature_names must be 3 texts"),
+        ({"feature_names": ["a", "b", "a"]}, "'a' twice"),
+        ({"times": [0, 1]}, r"times must have the shape \(5,\)"),
+        ({"times": list("abcde")}, "times must be numbers or datetime64"),
+        ({"times": [0, 1, 2, np.nan, 4]}, "no time for sequence 1, time step 1"),
+        ({"times": [0, 1, 2, 5, 4]}, "sequence 1, time step 2, comes before"),
+        ({"times": np.array(["2024-01-02", "2024-01-01"] + ["2024-01-03"] * 3, "M8[D]")}, "sequence 0, time step 1"),
+        ({"times": np.array(["2024-01-02", "NaT"] + ["2024-01-03"] * 3, "M8[s]")}, "sequence 0, time step 1"),
+    ],
+)
+def test_names_and_times_that_do_not_fit(more, message):
+    with pytest.raises(ValueError, match=message):
+        Sequences(VALUES, [0, 2, 5], **more)
+
+
+def test_values_outside_of_all_sequences_take_their_times_with_them():
+    assert Sequences(VALUES, [1, 3], times=[9, 0, 1, 0, 0]).times.tolist() == [0, 1]
+
+
+def test_time_gaps():
+    assert time_gaps(named()).tolist() == [0, 1, 0, 1, 6]
+    assert time_gaps(Sequences(VALUES, [0, 2, 5])).tolist() == [0, 1, 0, 1, 1]
+    days = np.array(["2024-01-01", "2024-01-02", "2023-01-01", "2023-01-01", "2023-01-03"], "M8[D]")
+    assert time_gaps(Sequences(VALUES, [0, 2, 5], times=days)).tolist() == [0, 24, 0, 0, 48]
+
+
+@pytest.mark.parametrize(
+    ("X", "times"),
+    [
+        ([VALUES[:2], VALUES[2:]], [[3, 4], [0, 1, 7]]),
+        (Sequences(VALUES, [0, 2, 5]), [np.array([3, 4]), np.array([0, 1, 7])]),
+        (np.array([[*VALUES[:2], [np.nan] * 3], VALUES[2:]]), np.array([[3, 4, np.nan], [0, 1, 7]])),
+    ],
+    ids=["list", "Sequences", "padded array"],
+)
+def test_sequences_of_any_form_are_given_names_and_times(X, times):
+    assert as_sequences(X, feature_names=NAMES, times=times) == named()
+
+
+def test_times_of_other_lengths():
+    X = [VALUES[:2], VALUES[2:]]
+    with pytest.raises(ValueError, match=r"times\[1\] has shape \(2,\), but sequence 1 of X has 3"):
+        as_sequences(X, times=[[3, 4], [0, 1]])
+    with pytest.raises(ValueError, match="times has 1 elements, but X has 2"):
+        as_sequences(X, times=[[3, 4]])
+
+
+def test_names_of_features_are_checked_at_prediction():
+    model = LSTMRegressor(2, max_iter=1, random_state=0).fit(named(), [0, 1])
+    assert model.feature_names_in_.tolist() == NAMES
+    expected = model.predict(named())
+    assert_array_equal(model.predict([VALUES[:2], VALUES[2:]]), expected)
+    with pytest.raises(ValueError, match="feature 0 of X is 'SBP', in fit it was 'HR'"):
+        model.predict(named()[:, [1, 0, 2]])
+    model.fit([VALUES[:2], VALUES[2:]], [0, 1])
+    assert not hasattr(model, "feature_names_in_")
+    assert_array_equal(model.predict(named()), expected)

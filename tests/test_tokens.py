@@ -84,7 +84,7 @@ def test_gaps_in_the_numbers_are_unknown(Estimator):
 @ESTIMATORS
 def test_a_number_too_high_for_a_table(Estimator):
     with pytest.raises(
-        ValueError, match=r"numbers below 10000000, without gaps.* sequence 1 has 1000000000000000.0 at time step 2"
+        ValueError, match=r"numbers below 10000000, without gaps.* sequence 1, time step 2 is 1000000000000000.0"
     ):
         make(Estimator).fit([[0, 1], [1, 0, 1e15]], [0, 1])
 
@@ -172,8 +172,8 @@ def test_a_pipeline_of_texts():
 
 
 WRONG = {
-    "negative": ([0, -1], ["whole numbers from 0", "sequence 1 has -1.0 at time step 1"]),
-    "fractional": ([0, 1, 0.5], ["whole numbers from 0", "sequence 1 has 0.5 at time step 2"]),
+    "negative": ([0, -1], ["whole numbers from 0", "sequence 1, time step 1 is -1.0"]),
+    "fractional": ([0, 1, 0.5], ["whole numbers from 0", "sequence 1, time step 2 is 0.5"]),
     "NaN": ([0, np.nan], ["NaN", "sequence 1, time step 1"]),
     "infinity": ([0, np.inf], ["infinity", "sequence 1, time step 1"]),
     "text": (["a", "b"], ["equence 1 of X", "real numbers"]),

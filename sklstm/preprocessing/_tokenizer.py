@@ -1,150 +1,19 @@
-"""From the data one has to the sequences a model wants."""
+"""Texts into sequences of numbers."""
 
 from collections import defaultdict
 from itertools import count
 from numbers import Integral
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
-
-from .sequences import as_sequences
-
-__all__ = ["SequenceTokenizer", "sliding_windows"]
 
 # What decides how CountVectorizer takes a text apart.
 ANALYSIS = "analyzer", "lowercase", "strip_accents", "preprocessor", "tokenizer", "token_pattern"
 
 UNKNOWN = "<unknown>"
-
-
-@validate_params(
-    {
-        "X": "no_validation",
-        "window": [Interval(Integral, 1, None, closed="left")],
-        "horizon": [Interval(Integral, 1, None, closed="left")],
-        "step": [Interval(Integral, 1, None, closed="left")],
-        "gap": [Interval(Integral, 0, None, closed="left")],
-        "target": [Integral],
-        "times": [list, tuple, np.ndarray, None],
-        "max_gap": "no_validation",
-    },
-    prefer_skip_nested_validation=True,
-)
-def sliding_windows(X, *, window, horizon=1, step=1, gap=0, target=0, times=None, max_gap=None):
-    """Windows of long sequences and what comes after each, for forecasting.
-
-    No window, and no way from a window to its targets, crosses from one sequence to the next or over a gap in time.
-
-    Parameters
-    ----------
-    X : array, data frame, list or Sequences
-        Long sequences in any form that :func:`~sklstm.as_sequences` accepts, for example one a patient.
-
-    window : int
-        Time steps of a window.
-
-    horizon : int, default=1
-        Time steps to forecast.
-
-    step : int, default=1
-        Time steps from the start of one window to that of the next.
-
-    gap : int, default=0
-        Time steps between a window's end and the first that is forecast.
-
-    target : int, default=0
-        The feature to forecast.
-
-    times : list of array-like of shape (n_timesteps_i,), default=None
-        When the steps were taken, ascending within each sequence: numbers or datetime64. Needed for `max_gap`.
-
-    max_gap : number or timedelta64, default=None
-        The longest time between two steps that still counts as no gap, in the units of `times`.
-
-    Returns
-    -------
-    X : ndarray of shape (n_windows, window, n_features)
-        The windows, in the order of the sequences.
-
-    y : ndarray of shape (n_windows, horizon), or (n_windows,) if `horizon` is 1
-        The target feature at the `horizon` steps that follow each window after `gap`.
-
-    groups : ndarray of shape (n_windows,)
-        The sequence that each window is from. Pass it to group-wise cross-validation and to ``fit(groups=...)``:
-        windows overlap, and a random split would put almost the same window on both sides.
-
-    Raises
-    ------
-    ValueError
-        If no window fits, or if `times` and `max_gap` do not go with X or with each other.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklstm.preprocessing import sliding_windows
-    >>> X, y, groups = sliding_windows([np.arange(6), np.arange(10, 15)], window=3, horizon=2)
-    >>> X[:, :, 0]
-    array([[ 0.,  1.,  2.],
-           [ 1.,  2.,  3.],
-           [10., 11., 12.]])
-    >>> y
-    array([[ 3.,  4.],
-           [ 4.,  5.],
-           [13., 14.]])
-    >>> groups
-    array([0, 0, 1])
-    """
-    sequences = as_sequences(X)
-    values = sequences.values
-    if not -values.shape[1] <= target < values.shape[1]:
-        raise ValueError(f"target={target} is not one of the {values.shape[1]} features of X.")
-    lengths = sequences.lengths
-    span = window + gap + horizon
-    breaks = np.zeros(len(values), dtype=bool)  # whether a step does not follow the one before it
-    breaks[sequences.offsets[:-1]] = True
-    breaks |= _time_gaps(times, max_gap, lengths)
-    run_starts = np.flatnonzero(breaks)
-    run_of_step = np.cumsum(breaks) - 1
-    position = np.arange(len(values)) - run_starts[run_of_step]
-    run_ends = np.append(run_starts[1:], len(values))
-    starts = np.flatnonzero((position % step == 0) & (np.arange(len(values)) + span <= run_ends[run_of_step]))
-    if len(starts) == 0:
-        raise ValueError(
-            f"No window fits: window, gap and horizon take {span} time steps, but the longest stretch of X without a "
-            f"gap has {int((run_ends - run_starts).max())}."
-        )
-    windows = np.ascontiguousarray(sliding_window_view(values, window, axis=0)[starts].transpose(0, 2, 1))
-    y = sliding_window_view(values[:, target], horizon)[starts + window + gap]
-    groups = np.repeat(np.arange(len(lengths)), lengths)[starts]
-    return windows, y.ravel() if horizon == 1 else y, groups
-
-
-def _time_gaps(times, max_gap, lengths):
-    """Whether each step comes more than `max_gap` after the one before it in the table of all steps."""
-    if (times is None) != (max_gap is None):
-        raise ValueError("times and max_gap belong together: pass both, or neither.")
-    if times is None:
-        return False
-    if len(times) != len(lengths):
-        raise ValueError(f"times has {len(times)} elements, but X has {len(lengths)} sequences.")
-    late = []
-    for i, (time, length) in enumerate(zip(map(np.asarray, times), lengths, strict=True)):
-        if time.shape != (length,):
-            raise ValueError(f"times[{i}] has shape {time.shape}, but sequence {i} of X has {length} time steps.")
-        if time.dtype.kind in "fmM" and not np.isfinite(time).all():
-            step = int(np.argmin(np.isfinite(time)))
-            raise ValueError(f"times[{i}] has no time at step {step}. Leave such steps out of X and times.")
-        backwards = np.flatnonzero(time[1:] < time[:-1])
-        if len(backwards):
-            raise ValueError(
-                f"times[{i}] must ascend, but time step {backwards[0] + 1} comes before the one before it. Sort them."
-            )
-        late.append(np.concatenate([[False], np.diff(time) > max_gap]))
-    return np.concatenate(late)
 
 
 class SequenceTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
