@@ -10,9 +10,16 @@ def fit_scaler(name, parts):
     with np.errstate(all="ignore"):
         for values, weights in parts:
             scaler.partial_fit(values, sample_weight=weights)
-    too_large = ~(np.isfinite(scaler.mean_) & np.isfinite(scaler.var_))
-    if too_large.any():
-        raise ValueError(
-            f"Column {np.argmax(too_large)} of {name} has values so large that their variance overflows. Rescale it."
-        )
+    check_range(scaler, name)
     return scaler
+
+
+def check_range(scaler, name):
+    """Raise a ValueError if values were so large that what a scaler learnt of them is not finite."""
+    learnt = [getattr(scaler, each, None) for each in ("mean_", "var_", "center_", "scale_", "data_range_")]
+    for numbers in learnt:
+        if numbers is not None and not np.isfinite(numbers).all():
+            raise ValueError(
+                f"Column {np.argmin(np.isfinite(numbers))} of {name} has values so large that their spread overflows. "
+                "Rescale it."
+            )

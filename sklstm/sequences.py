@@ -203,9 +203,8 @@ class Sequences:
     def __eq__(self, other):
         if not isinstance(other, Sequences):
             return NotImplemented
-        return all(
-            np.array_equal(getattr(self, name), getattr(other, name))
-            for name in ("offsets", "values", "feature_names", "times")
+        return np.array_equal(self.values, other.values, equal_nan=True) and all(
+            np.array_equal(getattr(self, name), getattr(other, name)) for name in ("offsets", "feature_names", "times")
         )
 
     __hash__ = None

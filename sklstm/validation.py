@@ -210,7 +210,7 @@ def validate_sequences(estimator, X, reset, allow_nan=False):
     time, but its ``n_features_in_`` is its number of columns, as scikit-learn's conventions demand; ``_n_features`` is
     the number of features of a time step in any case.
     """
-    if not (isinstance(X, Sequences) or is_list(X) or len(getattr(X, "shape", ())) > 2):
+    if is_table(X):
         sequences = _validate_table(estimator, X, reset)
     else:
         sequences = as_sequences(X)
@@ -243,6 +243,11 @@ def _validate_names(estimator, names, reset):
             "The feature names should match those that were passed during fit: "
             f"feature {unlike} of X is {names[unlike]!r}, in fit it was {fitted[unlike]!r}."
         )
+
+
+def is_table(X):
+    """Whether X has one feature over time, a sequence a row."""
+    return not (isinstance(X, Sequences) or is_list(X) or len(getattr(X, "shape", ())) > 2)
 
 
 def is_list(X):

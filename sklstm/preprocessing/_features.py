@@ -1,0 +1,122 @@
+"""Summaries of sequences, for models that take a row a sample."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+
+from ..sequences import time_gaps
+from ..validation import validate_sequences
+from ._statistics import STATISTICS, statistic
+
+
+class SequenceFeatures(TransformerMixin, BaseEstimator):
+    """Summarise each sequence by a few numbers a feature, for models that know no time.
+
+    Missing values (NaN) are left out. What was never seen in a sequence is NaN, which gradient boosting takes as it is
+    and a :class:`~sklearn.impute.SimpleImputer` fills.
+
+    Parameters
+    ----------
+    statistics : list of str, default=("mean", "min", "max", "last", "count")
+        Any of "count" (of values seen), "sum", "mean", "std", "min", "max", "first", "last" and "slope" (of the
+        least-squares line over time; an hour is the unit of datetimes, a time step where there are no times).
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features of a time step; of a table, its number of columns.
+
+    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+        Names of the features, where the training sequences have them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm.preprocessing import SequenceFeatures
+    >>> X = [np.array([1.0, np.nan, 4.0]), np.array([np.nan, 7.0])]
+    >>> SequenceFeatures(["mean", "slope", "count"]).fit_transform(X)
+    array([[2.5, 1.5, 2. ],
+           [7. , nan, 1. ]])
+    """
+
+    _parameter_constraints: dict = {"statistics": [list, tuple]}  # noqa: RUF012 - scikit-learn's convention
+
+    def __init__(self, statistics=("mean", "min", "max", "last", "count")):
+        self.statistics = statistics
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the number and the names of the features.
+
+        Parameters
+        ----------
+        X : array, data frame, list or Sequences
+            Sequences in any form that :func:`~sklstm.as_sequences` accepts.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The transformer.
+
+        Raises
+        ------
+        ValueError
+            If a statistic is not known.
+        """
+        unknown = [name for name in self.statistics if name not in STATISTICS]
+        if unknown or not self.statistics:
+            raise ValueError(
+                f"statistics must be some of {', '.join(STATISTICS)}, got {unknown[0] if unknown else 'none'!r}."
+            )
+        validate_sequences(self, X, reset=True, allow_nan=True)
+        return self
+
+    def transform(self, X):
+        """Summarise sequences.
+
+        Parameters
+        ----------
+        X : array, data frame, list or Sequences
+            Sequences in any form that :func:`~sklstm.as_sequences` accepts, of as many features as in `fit`.
+
+        Returns
+        -------
+        features : ndarray of shape (n_sequences, n_statistics * n_features)
+            All features' first statistic, then their second one, and so on.
+        """
+        check_is_fitted(self)
+        sequences = validate_sequences(self, X, reset=False, allow_nan=True)
+        clock = np.cumsum(time_gaps(sequences))
+        return np.concatenate(
+            [statistic(name, sequences.values, sequences.offsets[:-1], clock) for name in self.statistics], axis=1
+        )
+
+    def get_feature_names_out(self, input_features=None):
+        """Get the names of the numbers that `transform` returns.
+
+        Parameters
+        ----------
+        input_features : array-like of str of shape (n_features,), default=None
+            Names of the features; by default those that the training sequences have, or "x0", "x1" and so on.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+            "HR_mean" and the like.
+        """
+        check_is_fitted(self)
+        names = ["x0"] if self._fitted_on_table else _check_feature_names_in(self, input_features)
+        return np.array([f"{name}_{each}" for each in self.statistics for name in names], dtype=object)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_n_features")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags

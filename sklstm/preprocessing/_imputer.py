@@ -1,0 +1,233 @@
+"""Gaps in sequences filled, and what was known of them kept."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+
+from ..sequences import time_gaps
+from ..validation import as_sequences
+from ._base import SequenceTransformer
+
+
+def last_seen(sequences):
+    """The row of the table of all time steps where each value was last seen, its own included; -1 before the first."""
+    seen = ~np.isnan(sequences.values)
+    steps = np.arange(len(seen))[:, np.newaxis]
+    rows = np.maximum.accumulate(np.where(seen, steps, -1), axis=0)
+    rows[rows < np.repeat(sequences.offsets[:-1], sequences.lengths)[:, np.newaxis]] = -1
+    return rows
+
+
+def next_seen(sequences):
+    """The row where each value is seen next, its own included; the number of all rows after the last."""
+    seen = ~np.isnan(sequences.values)
+    n_steps = len(seen)
+    rows = np.minimum.accumulate(np.where(seen, np.arange(n_steps)[:, np.newaxis], n_steps)[::-1], axis=0)[::-1]
+    return np.where(rows < np.repeat(sequences.offsets[1:], sequences.lengths)[:, np.newaxis], rows, n_steps)
+
+
+def _has_indicator(self):
+    if not self.add_indicator:
+        raise AttributeError("inverse_transform needs add_indicator=True: without it nothing says what was missing.")
+    return True
+
+
+class SequenceImputer(SequenceTransformer):
+    """Fill gaps (NaN) in sequences, and say where they were and how old what is known is.
+
+    Parameters
+    ----------
+    strategy : {"forward", "mean", "linear", "constant"}, default="forward"
+        What a gap is filled with:
+
+        - "forward": the last value before it in the same sequence;
+        - "linear": the straight line, over time, between the values before and after it, and the nearest one at either
+          end. It looks ahead: not for forecasts that are to be made while a sequence goes on;
+        - "mean": the mean of all training time steps;
+        - "constant": `fill_value`.
+
+        Where there is no value to take (before the first one, or in a sequence without any) it is the mean. Of a
+        feature that was never seen in training, that is 0.
+
+    fill_value : float, default=0.0
+        For ``strategy="constant"``.
+
+    add_indicator : bool, default=False
+        Whether to append, for each feature that has gaps in training, one that is 1 where it was missing and else 0.
+
+    add_elapsed : bool, default=False
+        Whether to append, for each feature that has gaps in training, how long ago it was last seen, 0 where it is seen
+        now; before it is first seen, how long ago the sequence began. In the units of the sequences' times, hours for
+        datetimes; in time steps where they have none.
+
+    Attributes
+    ----------
+    statistics_ : ndarray of shape (n_features,)
+        The means.
+
+    features_with_gaps_ : ndarray of int
+        The features that have gaps in training.
+
+    n_features_in_ : int
+        Number of features of a time step; of a table, its number of columns.
+
+    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+        Names of the features, where the training sequences have them.
+
+    See Also
+    --------
+    sklearn.impute.SimpleImputer : The same for tables, which know no time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm.preprocessing import SequenceImputer
+    >>> X = [np.array([1.0, np.nan, np.nan, 4.0]), np.array([np.nan, 7.0])]
+    >>> filled = SequenceImputer(add_indicator=True, add_elapsed=True).fit_transform(X)
+    >>> filled[0]
+    array([[1., 0., 0.],
+           [1., 1., 1.],
+           [1., 1., 2.],
+           [4., 0., 0.]])
+    >>> filled[1]
+    array([[4., 1., 0.],
+           [7., 0., 0.]])
+    """
+
+    _parameter_constraints: dict = {  # noqa: RUF012 - scikit-learn's convention
+        "strategy": [StrOptions({"forward", "mean", "linear", "constant"})],
+        "fill_value": [Real],
+        "add_indicator": ["boolean"],
+        "add_elapsed": ["boolean"],
+    }
+
+    def __init__(self, strategy="forward", *, fill_value=0.0, add_indicator=False, add_elapsed=False):
+        self.strategy = strategy
+        self.fill_value = fill_value
+        self.add_indicator = add_indicator
+        self.add_elapsed = add_elapsed
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the means, and which features have gaps.
+
+        Parameters
+        ----------
+        X : array, data frame, list or Sequences
+            The training sequences, in any form that :func:`~sklstm.as_sequences` accepts.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted imputer.
+        """
+        return self._learn(X)
+
+    def _fit(self, sequences):
+        missing = np.isnan(sequences.values)
+        n_seen = (~missing).sum(axis=0)
+        totals = np.where(missing, 0, sequences.values).sum(axis=0, dtype=np.float64)
+        self.statistics_ = totals / np.maximum(n_seen, 1)
+        self.features_with_gaps_ = np.flatnonzero(missing.any(axis=0))
+
+    def _transform(self, sequences):
+        values, gaps = sequences.values, self.features_with_gaps_
+        parts = [self._filled(sequences)]
+        if self.add_indicator:
+            parts.append(np.isnan(values[:, gaps]))
+        if self.add_elapsed:
+            clock = np.cumsum(time_gaps(sequences))
+            starts = np.repeat(sequences.offsets[:-1], sequences.lengths)[:, np.newaxis]
+            seen = np.maximum(last_seen(sequences)[:, gaps], starts)
+            parts.append(clock[:, np.newaxis] - clock[seen])
+        return np.concatenate(parts, axis=1, dtype=values.dtype)
+
+    def _filled(self, sequences):
+        values = sequences.values
+        missing = np.isnan(values)
+        if not missing.any():
+            return values
+        if self.strategy == "constant":
+            return np.where(missing, self.fill_value, values)
+        if self.strategy == "forward":
+            known = self._at(values, last_seen(sequences))
+        elif self.strategy == "linear":
+            known = self._between(sequences)
+        else:
+            known = np.nan
+        return np.where(missing, np.where(np.isnan(known), self.statistics_, known), values)
+
+    @staticmethod
+    def _at(values, rows):
+        """The values in these rows; NaN for rows that there are not."""
+        inside = (rows >= 0) & (rows < len(values))
+        return np.where(inside, np.take_along_axis(values, np.where(inside, rows, 0), axis=0), np.nan)
+
+    def _between(self, sequences):
+        """What the straight line through the values before and after gives."""
+        clock = np.broadcast_to(np.cumsum(time_gaps(sequences))[:, np.newaxis], sequences.values.shape)
+        (before, start), (after, end) = (
+            (self._at(sequences.values, rows), self._at(clock, rows))
+            for rows in (last_seen(sequences), next_seen(sequences))
+        )
+        before, after = np.where(np.isnan(before), after, before), np.where(np.isnan(after), before, after)
+        span = end - start  # NaN at either end, 0 between steps at the same time
+        share = np.divide(clock - start, span, out=np.zeros_like(span), where=span > 0)
+        return before + share * (after - before)
+
+    @available_if(_has_indicator)
+    def inverse_transform(self, X):
+        """Make gaps again where the indicators say that there were any, and leave out what was appended.
+
+        Parameters
+        ----------
+        X : Sequences
+            Sequences as `transform` returns them.
+
+        Returns
+        -------
+        X : Sequences
+            Sequences of the features that `transform` took.
+        """
+        check_is_fitted(self)
+        sequences = as_sequences(X)
+        n_features, gaps = self._n_features, self.features_with_gaps_
+        n_columns = n_features + len(gaps) * (1 + self.add_elapsed)
+        if sequences.n_features != n_columns:
+            raise ValueError(f"X has {sequences.n_features} features, but transform returns {n_columns}.")
+        values = sequences.values[:, :n_features].copy()
+        indicators = sequences.values[:, n_features : n_features + len(gaps)]
+        values[:, gaps] = np.where(indicators > 0.5, np.nan, values[:, gaps])
+        names = None if sequences.feature_names is None else sequences.feature_names[:n_features]
+        return sequences.with_values(values, names)
+
+    def get_feature_names_out(self, input_features=None):
+        """Get the names of the features that `transform` returns.
+
+        Parameters
+        ----------
+        input_features : array-like of str of shape (n_features,), default=None
+            Names of the features; by default those that the training sequences have, or "x0", "x1" and so on.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+            The names, then those of the indicators with "missing_" before them, and of the times elapsed with
+            "elapsed_".
+        """
+        check_is_fitted(self)
+        names = _check_feature_names_in(self, input_features)
+        appended = [
+            f"{prefix}_{names[k]}"
+            for prefix, wanted in [("missing", self.add_indicator), ("elapsed", self.add_elapsed)]
+            if wanted
+            for k in self.features_with_gaps_
+        ]
+        return np.concatenate([names, np.array(appended, dtype=object)])

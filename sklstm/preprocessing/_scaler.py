@@ -1,0 +1,129 @@
+"""Features of sequences in comparable units."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import OneToOneFeatureMixin, _fit_context
+from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, RobustScaler, StandardScaler
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from ..scaling import check_range
+from ._base import SequenceTransformer
+
+MOST_QUANTILES = 1000
+
+# Of as many time steps as there are, every one counts: a random sample would make the result depend on a seed.
+SCALERS = {
+    "standard": lambda n_steps: StandardScaler(),
+    "robust": lambda n_steps: RobustScaler(),
+    "minmax": lambda n_steps: MinMaxScaler(),
+    "quantile": lambda n_steps: QuantileTransformer(
+        n_quantiles=min(MOST_QUANTILES, n_steps), output_distribution="normal", subsample=None
+    ),
+}
+
+
+class SequenceScaler(OneToOneFeatureMixin, SequenceTransformer):
+    """Scale each feature of sequences by what all time steps of the training sequences are like.
+
+    Every time step counts once, however long its sequence is. Missing values (NaN) are left out and stay missing.
+
+    The estimators standardise their inputs themselves. What this is for: features with heavy tails, whose few extreme
+    values would leave the rest of them next to nothing (``method="quantile"``), and limits for values that are far
+    from all that was seen in training (`clip`).
+
+    Parameters
+    ----------
+    method : {"standard", "robust", "minmax", "quantile"}, default="standard"
+        - "standard": mean 0 and variance 1;
+        - "robust": median 0 and interquartile range 1;
+        - "minmax": from 0 to 1;
+        - "quantile": normally distributed, by rank among up to 1,000 quantiles.
+
+        See :class:`~sklearn.preprocessing.StandardScaler`, :class:`~sklearn.preprocessing.RobustScaler`,
+        :class:`~sklearn.preprocessing.MinMaxScaler` and :class:`~sklearn.preprocessing.QuantileTransformer`, which do
+        the work.
+
+    clip : float or None, default=None
+        Scaled values beyond this, in either direction, are set to it. None sets no limit.
+
+    Attributes
+    ----------
+    scaler_ : object
+        The fitted scikit-learn transformer of the table of all time steps.
+
+    n_features_in_ : int
+        Number of features of a time step; of a table, its number of columns.
+
+    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+        Names of the features, where the training sequences have them.
+
+    Notes
+    -----
+    A feature without any value in training is taken for one that was 0 all the time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm.preprocessing import SequenceScaler
+    >>> scaler = SequenceScaler(method="minmax").fit([np.array([1.0, np.nan, 3.0]), np.array([5.0])])
+    >>> scaler.transform([np.array([2.0, 4.0])])[0]
+    array([[0.25],
+           [0.75]])
+    """
+
+    _parameter_constraints: dict = {  # noqa: RUF012 - scikit-learn's convention
+        "method": [StrOptions(set(SCALERS))],
+        "clip": [Interval(Real, 0, None, closed="neither"), None],
+    }
+
+    def __init__(self, method="standard", *, clip=None):
+        self.method = method
+        self.clip = clip
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the scales.
+
+        Parameters
+        ----------
+        X : array, data frame, list or Sequences
+            The training sequences, in any form that :func:`~sklstm.as_sequences` accepts.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted scaler.
+        """
+        return self._learn(X)
+
+    def _fit(self, sequences):
+        values = sequences.values
+        unseen = np.isnan(values).all(axis=0)
+        if unseen.any():
+            values = np.where(unseen, 0, values)
+        with np.errstate(all="ignore"):
+            self.scaler_ = SCALERS[self.method](len(values)).fit(values)
+        check_range(self.scaler_, "X")
+
+    def _transform(self, sequences):
+        scaled = self.scaler_.transform(sequences.values)
+        return scaled if self.clip is None else np.clip(scaled, -self.clip, self.clip)
+
+    def inverse_transform(self, X):
+        """Bring scaled sequences back to their units.
+
+        Parameters
+        ----------
+        X : array, data frame, list or Sequences
+            Scaled sequences, as `transform` returns them. What was set to a limit comes back as that limit.
+
+        Returns
+        -------
+        X : Sequences or ndarray of shape (n_sequences, n_timesteps)
+            Sequences in the units of the training sequences; of a table, a table.
+        """
+        return self._apply(X, lambda sequences: self.scaler_.inverse_transform(sequences.values))

@@ -1,0 +1,291 @@
+"""Irregular times: onto a grid, or as features."""
+
+from datetime import timedelta
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+
+from ..sequences import Sequences, offsets_of, time_gaps, units_of_time
+from ..validation import validate_sequences
+from ._base import SequenceTransformer
+from ._statistics import STATISTICS, statistic
+
+# Numbers in a resampled table: 8 GB. A grid that is much finer than the data is more likely a mistake in its unit.
+MOST_NUMBERS = 1_000_000_000
+
+MOST_INTERVALS = 1 << 53  # that a double tells apart
+
+HOUR = 3_600_000_000_000  # nanoseconds
+
+# Of an interval: what lies this close before its end is taken for its end, which 0.3 / 0.1 would miss.
+ROUNDING = 1e-9
+
+
+class SequenceResampler(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+    """Bring events at irregular times to a regular grid.
+
+    Each interval of the grid becomes one time step, from a sequence's first event to its last. An interval without
+    events is a time step whose values are all missing (NaN); :class:`SequenceImputer` fills them.
+
+    The number of time steps changes. Targets of the time steps (``return_sequences=True``) cannot follow: resample
+    them with their table, before it becomes sequences.
+
+    Parameters
+    ----------
+    every : float or timedelta
+        Length of an interval, in the units of the sequences' times; hours, if they are datetimes and this is a number.
+        Sequences without times have one event a unit.
+
+    aggregate : str or dict of str to str, default="mean"
+        What becomes of the values in an interval: "mean", "sum", "min", "max", "std", "first", "last", "slope" or
+        "count". A dict says it by the features' names or numbers; what it does not name is averaged.
+
+    origin : {"first", "epoch"}, default="first"
+        Where intervals begin: at each sequence's first event, or at multiples of `every` (of datetimes since 1970, such
+        as full hours).
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features of a time step; of a table, its number of columns.
+
+    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+        Names of the features, where the training sequences have them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import as_sequences
+    >>> from sklstm.preprocessing import SequenceResampler
+    >>> X = as_sequences([np.array([36.6, 36.8, 37.5])], times=[np.array([0.2, 0.9, 2.5])])
+    >>> hourly = SequenceResampler(every=1.0).fit_transform(X)
+    >>> hourly[0].round(1)
+    array([[36.7],
+           [ nan],
+           [37.5]])
+    >>> hourly.times
+    array([0.2, 1.2, 2.2])
+    """
+
+    _parameter_constraints: dict = {  # noqa: RUF012 - scikit-learn's convention
+        "every": [np.timedelta64, timedelta, Interval(Real, 0, None, closed="neither")],
+        "aggregate": [StrOptions(set(STATISTICS)), dict],
+        "origin": [StrOptions({"first", "epoch"})],
+    }
+
+    def __init__(self, every, *, aggregate="mean", origin="first"):
+        self.every = every
+        self.aggregate = aggregate
+        self.origin = origin
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the features, and what becomes of each.
+
+        Parameters
+        ----------
+        X : array, data frame, list or Sequences
+            Sequences in any form that :func:`~sklstm.as_sequences` accepts; those with times are `Sequences`.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The transformer.
+
+        Raises
+        ------
+        ValueError
+            If `aggregate` names a feature that there is not, or what is none of the statistics.
+        """
+        sequences = validate_sequences(self, X, reset=True, allow_nan=True)
+        is_dict = isinstance(self.aggregate, dict)
+        statistics = np.full(sequences.n_features, "mean" if is_dict else self.aggregate, dtype=object)
+        for feature, name in self.aggregate.items() if is_dict else ():
+            if name not in STATISTICS:
+                raise ValueError(f"aggregate must be some of {', '.join(STATISTICS)}, got {name!r} for {feature!r}.")
+            try:
+                statistics[sequences.columns(feature)] = name
+            except KeyError as error:
+                raise ValueError(f"aggregate names no feature: {error.args[0]}") from error
+        self._statistics = statistics
+        return self
+
+    def transform(self, X):
+        """Bring sequences to the grid.
+
+        Parameters
+        ----------
+        X : array, data frame, list or Sequences
+            Sequences in any form that :func:`~sklstm.as_sequences` accepts, of as many features as in `fit`.
+
+        Returns
+        -------
+        X : Sequences
+            A time step an interval; its time is when the interval begins.
+        """
+        check_is_fitted(self)
+        sequences = validate_sequences(self, X, reset=False, allow_nan=True)
+        starts, lengths = sequences.offsets[:-1], sequences.lengths
+        times, every = self._in_numbers(sequences)
+        begin = times[starts]
+        if self.origin == "epoch":
+            begin = _whole(begin, every) * every
+        cell = _whole(times - np.repeat(begin, lengths), every)
+        n_cells = cell[sequences.offsets[1:] - 1] + 1
+        if n_cells.sum(dtype=np.float64) * sequences.n_features > MOST_NUMBERS:
+            raise ValueError(
+                f"every={self.every!r} makes up to {n_cells.max()} time steps of one sequence. Is it in the units of "
+                "the times? Choose a longer interval."
+            )
+        offsets = offsets_of(n_cells)
+        values = self._aggregated(sequences, np.repeat(offsets[:-1], lengths) + cell, offsets[-1])
+        k = np.arange(offsets[-1]) - np.repeat(offsets[:-1], np.diff(offsets))
+        grid = np.repeat(begin, np.diff(offsets)) + k * every
+        if sequences.times is not None:
+            grid = grid.astype(sequences.times.dtype)
+        return Sequences._of(values, offsets, sequences.feature_names, grid)
+
+    def _in_numbers(self, sequences):
+        """The time of each event, and the length of an interval in the same unit: of datetimes, whole nanoseconds."""
+        every = float(units_of_time(self.every))
+        if sequences.times is None:
+            return np.arange(len(sequences.values), dtype=np.float64) - np.repeat(
+                sequences.offsets[:-1], sequences.lengths
+            ), every
+        if sequences.times.dtype.kind == "M":
+            return sequences.times.astype(np.int64), max(round(every * HOUR), 1)
+        return sequences.times, every
+
+    def _aggregated(self, sequences, row, n_rows):
+        """Each event's value into its row, (n_rows, n_features)."""
+        parts, clock = np.flatnonzero(np.diff(row, prepend=-1)), np.cumsum(time_gaps(sequences))
+        values = np.full((n_rows, sequences.n_features), np.nan, dtype=sequences.dtype)
+        values[:, self._statistics == "count"] = 0
+        for name in set(self._statistics):
+            columns = np.flatnonzero(self._statistics == name)
+            values[row[parts][:, np.newaxis], columns] = statistic(name, sequences.values[:, columns], parts, clock)
+        return values
+
+    def get_feature_names_out(self, input_features=None):
+        """Get the names of the features, which stay.
+
+        Parameters
+        ----------
+        input_features : array-like of str of shape (n_features,), default=None
+            Names of the features; by default those that the training sequences have, or "x0", "x1" and so on.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+            The names.
+        """
+        check_is_fitted(self)
+        return (
+            np.array(["x0"], dtype=object) if self._fitted_on_table else _check_feature_names_in(self, input_features)
+        )
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_n_features")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _whole(times, every):
+    """How many whole intervals there are before these times."""
+    if times.dtype.kind == "i":
+        return times // every
+    return np.floor(np.clip(times / every + ROUNDING, -MOST_INTERVALS, MOST_INTERVALS)).astype(np.int64)
+
+
+class TimeFeatures(SequenceTransformer):
+    """Append the times of the steps as features, for models that are to know how irregular they are.
+
+    Parameters
+    ----------
+    features : list of str, default=("gap", "elapsed")
+        Any of "gap", the time since the step before (0 at the first), and "elapsed", the time since the first step. In
+        the units of the sequences' times, hours for datetimes; in time steps where they have none.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features of a time step; of a table, its number of columns.
+
+    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+        Names of the features, where the training sequences have them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import as_sequences
+    >>> from sklstm.preprocessing import TimeFeatures
+    >>> X = as_sequences([np.array([36.6, 36.8, 37.5])], times=[np.array([0.2, 0.9, 2.5])])
+    >>> TimeFeatures().fit_transform(X)[0]
+    array([[36.6,  0. ,  0. ],
+           [36.8,  0.7,  0.7],
+           [37.5,  1.6,  2.3]])
+    """
+
+    _parameter_constraints: dict = {"features": [list, tuple]}  # noqa: RUF012 - scikit-learn's convention
+
+    def __init__(self, features=("gap", "elapsed")):
+        self.features = features
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the number and the names of the features.
+
+        Parameters
+        ----------
+        X : array, data frame, list or Sequences
+            Sequences in any form that :func:`~sklstm.as_sequences` accepts; those with times are `Sequences`.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The transformer.
+        """
+        unknown = [name for name in self.features if name not in ("gap", "elapsed")]
+        if unknown:
+            raise ValueError(f'features must be some of "gap" and "elapsed", got {unknown[0]!r}.')
+        return self._learn(X)
+
+    def _fit(self, sequences):
+        """There is nothing more to learn."""
+
+    def _transform(self, sequences):
+        gap = time_gaps(sequences)
+        clock = np.cumsum(gap)
+        times = {"gap": gap, "elapsed": clock - np.repeat(clock[sequences.offsets[:-1]], sequences.lengths)}
+        appended = [times[name][:, np.newaxis] for name in self.features]
+        return np.concatenate([sequences.values, *appended], axis=1, dtype=sequences.dtype)
+
+    def get_feature_names_out(self, input_features=None):
+        """Get the names of the features, and of those appended.
+
+        Parameters
+        ----------
+        input_features : array-like of str of shape (n_features,), default=None
+            Names of the features; by default those that the training sequences have, or "x0", "x1" and so on.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+            The names, "gap" and "elapsed".
+        """
+        check_is_fitted(self)
+        return np.concatenate([_check_feature_names_in(self, input_features), np.array(self.features, dtype=object)])
