@@ -237,6 +237,14 @@ def time_gaps(sequences):
     return gaps
 
 
+def elapsed(sequences):
+    """How long after its sequence's first time step each one is, (total_steps,): hours for datetimes."""
+    starts = np.repeat(sequences.offsets[:-1], sequences.lengths)
+    if sequences.times is None:
+        return np.arange(len(starts), dtype=np.float64) - starts
+    return units_of_time(sequences.times - sequences.times[starts])
+
+
 def units_of_time(durations):
     """Durations as numbers: hours, if they are timedeltas."""
     durations = np.asarray(np.timedelta64(durations) if isinstance(durations, timedelta) else durations)

@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from ..sequences import Sequences, offsets_of, time_gaps, units_of_time
+from ..sequences import Sequences, elapsed, offsets_of, time_gaps, units_of_time
 from ..validation import validate_sequences
 from ._base import SequenceTransformer
 from ._statistics import STATISTICS, statistic
@@ -155,16 +155,14 @@ class SequenceResampler(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         """The time of each event, and the length of an interval in the same unit: of datetimes, whole nanoseconds."""
         every = float(units_of_time(self.every))
         if sequences.times is None:
-            return np.arange(len(sequences.values), dtype=np.float64) - np.repeat(
-                sequences.offsets[:-1], sequences.lengths
-            ), every
+            return elapsed(sequences), every
         if sequences.times.dtype.kind == "M":
             return sequences.times.astype(np.int64), max(round(every * HOUR), 1)
         return sequences.times, every
 
     def _aggregated(self, sequences, row, n_rows):
         """Each event's value into its row, (n_rows, n_features)."""
-        parts, clock = np.flatnonzero(np.diff(row, prepend=-1)), np.cumsum(time_gaps(sequences))
+        parts, clock = np.flatnonzero(np.diff(row, prepend=-1)), elapsed(sequences)
         values = np.full((n_rows, sequences.n_features), np.nan, dtype=sequences.dtype)
         values[:, self._statistics == "count"] = 0
         for name in set(self._statistics):
@@ -268,10 +266,8 @@ class TimeFeatures(SequenceTransformer):
         """There is nothing more to learn."""
 
     def _transform(self, sequences):
-        gap = time_gaps(sequences)
-        clock = np.cumsum(gap)
-        times = {"gap": gap, "elapsed": clock - np.repeat(clock[sequences.offsets[:-1]], sequences.lengths)}
-        appended = [times[name][:, np.newaxis] for name in self.features]
+        times = {"gap": time_gaps, "elapsed": elapsed}
+        appended = [times[name](sequences)[:, np.newaxis] for name in self.features]
         return np.concatenate([sequences.values, *appended], axis=1, dtype=sequences.dtype)
 
     def get_feature_names_out(self, input_features=None):
