@@ -321,7 +321,7 @@ def _check_roles(frame, roles):
         for name in names:
             _check_column(frame, name, role, "df")
             if name in role_of:
-                raise ValueError(f"Column {name!r} cannot be in {role} and in {role_of[name]}.")
+                raise ValueError(f"Column {name!r} is named twice: by {role_of[name]} and by {role}.")
             role_of[name] = role
 
 
@@ -357,9 +357,10 @@ def _numbers(column, of):
         return column.cast(nw.Float64).to_numpy()
     if column.is_null().all():
         return np.full(len(column), np.nan)  # such a column may have any type
+    where = " through features" if of == "df" else ""
     raise ValueError(
-        f"Column {column.name!r} of {of} must hold numbers or booleans to be a feature or one of several targets, but "
-        f"its type is {_type(column)}. Convert it, encode it as numbers, or leave it out of the features."
+        f"Column {column.name!r} of {of} must hold numbers or booleans to be a feature, but its type is "
+        f"{_type(column)}. Convert or encode it, or leave it out{where}."
     )
 
 
@@ -382,9 +383,11 @@ def _check_complete(column, role, what):
 
 
 def _labels(column):
-    """The values of a column that is to be told apart by them: categories as what they stand for."""
+    """The values of a column that are there to be told apart: of categories, what they stand for; texts as objects."""
     labels = column.to_numpy()
-    return _nanoseconds(labels, column.name) if labels.dtype.kind == "M" else labels
+    if labels.dtype.kind == "M":
+        return _nanoseconds(labels, column.name)
+    return labels.astype(object) if labels.dtype.kind == "U" else labels
 
 
 def _number(column):
@@ -421,10 +424,12 @@ def _times(column):
     if not dtype.is_numeric():
         return _nanoseconds(column.cast(nw.Datetime("us")).to_numpy() if dtype == nw.Date else column.to_numpy(), name)
     times = column.cast(nw.Float64).to_numpy()
-    wrong = np.flatnonzero(~(np.abs(times) < (LARGEST_WHOLE if dtype.is_integer() else np.inf)))
+    largest, advice = np.inf, "Leave such rows out."
+    if dtype.is_integer():
+        largest, advice = LARGEST_WHOLE, "Numbers as large are not exact: make datetimes of them, or subtract a start."
+    wrong = np.flatnonzero(~(np.abs(times) < largest))
     if len(wrong):
-        advice = "Make datetimes of it, or subtract its minimum" if dtype.is_integer() else "Leave such rows out"
-        raise ValueError(f"Column {name!r} (time) is {times[wrong[0]]} in row {wrong[0]} of df: too large. {advice}.")
+        raise ValueError(f"Column {name!r} (time) is {column[int(wrong[0])]} in row {wrong[0]} of df. {advice}")
     return times
 
 
@@ -480,8 +485,10 @@ def _target(column, ids, order, offsets, return_sequences):
 
 def _target_values(column):
     dtype, missing = column.dtype, _missing(column)
+    if missing.all():
+        return np.full(len(column), np.nan)  # such a column may have any type
     if dtype in TEXT:
-        values = column.to_numpy()
+        values = _labels(column)
         if missing.any():
             values = values.astype(object)
             values[missing] = np.nan
@@ -552,8 +559,9 @@ def _backend(backend):
 def _identifiers(ids, n_sequences):
     if ids is None:
         return np.arange(n_sequences)
-    # Texts beside numbers would all become texts of a fixed width.
-    ids = np.asarray(ids, dtype=object if any(isinstance(label, str) for label in ids) else None)
+    # Numbers beside texts would become texts.
+    has_text = isinstance(ids, list | tuple) and any(isinstance(label, str) for label in ids)
+    ids = np.asarray(ids, dtype=object if has_text else None)
     if ids.shape != (n_sequences,):
         raise ValueError(f"ids must have the shape ({n_sequences},), one a sequence of X, got {ids.shape}.")
     return ids
