@@ -278,8 +278,9 @@ def sequences_to_frame(X, ids=None, *, y=None, sequence="sequence", time="time",
     if count > 1:
         raise ValueError(f"{count} columns would have the name {name!r}: pass another for sequence, time or target.")
     frame = nw.from_dict({name: _without_nan(values) for name, values in columns}, backend=backend)
-    floats = [name for name, dtype in frame.schema.items() if dtype.is_float()]
-    return frame.with_columns(nw.col(floats).fill_nan(None)).to_native()
+    floats = [nw.col(name) for name, dtype in frame.schema.items() if dtype.is_float()]
+    # What is missing in pandas is null in polars, not NaN.
+    return frame.with_columns(nw.when(~column.is_nan()).then(column) for column in floats).to_native()
 
 
 # ---------------------------------------------------------------------------------------------- columns and roles
