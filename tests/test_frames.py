@@ -99,6 +99,22 @@ def test_one_row_is_one_sequence(library):
     assert (y.tolist(), ids.tolist()) == ([True], ["b"])
 
 
+@EACH_LIBRARY
+def test_sequences_may_have_steps_at_the_same_times(library):
+    X, _ = convert(table(library, hour=[1, 0, 0, 1, 2]))
+    assert_array_equal(X.times, [0, 1, 0, 1, 2])
+    X, ids = convert(table(library, patient=list("ebcda"), hour=[7] * 5))
+    assert_array_equal(X.times, [7] * 5)
+    assert ids.tolist() == list("abcde")
+
+
+@EACH_LIBRARY
+def test_the_table_stays_as_it_was(library):
+    df = table(library, outcome=["worse", None, "worse", None, "worse"])
+    convert(df, features=["HR"], target="outcome")
+    assert_same_table(df, table(library, outcome=["worse", None, "worse", None, "worse"]))
+
+
 @pytest.mark.parametrize("features", [["ventilated", "HR"], ("ventilated", "HR"), pd.Index(["ventilated", "HR"])])
 def test_features_are_the_columns_asked_for_in_that_order(features):
     X, _ = convert(table("pandas", died=1), features=features)
@@ -259,6 +275,7 @@ MISSING_LABELS = {
     "nullable": ("pandas", pd.array([True, None, True, None, True], dtype="boolean"), [np.nan, 1.0]),
     "texts": ("pandas", ["worse", None, "worse", None, "worse"], [np.nan, "worse"]),
     "polars texts": ("polars", ["worse", None, "worse", None, "worse"], [np.nan, "worse"]),
+    "objects": ("pandas", pd.Series(["worse", None, "worse", None, "worse"], dtype=object), [np.nan, "worse"]),
     "categories": ("pandas", pd.Categorical(["worse", None, "worse", None, "worse"]), [np.nan, "worse"]),
 }
 
@@ -320,10 +337,18 @@ def test_static_columns_are_found_by_identifier(library, other):
     assert ids.tolist() == ["a", "b"]
 
 
-def test_static_identifiers_may_be_of_another_type_of_the_same_kind():
-    day = datetime(2024, 1, 1)
-    df = table("pandas", patient=pd.Categorical([day] * 5), hour=range(5))
-    X, _ = convert(df, static=pl.DataFrame({"patient": [day], "age": [71]}))
+@pytest.mark.parametrize(
+    ("ids", "others"),
+    [
+        (pd.Categorical(["a"] * 5), ["a"]),
+        (np.ones(5, dtype=np.int8), np.array([1], dtype=np.uint64)),
+        (np.array([MIDNIGHT] * 5, dtype="M8[ns]"), [MIDNIGHT]),
+    ],
+    ids=["categories", "integers", "units of time"],
+)
+def test_static_identifiers_may_be_of_another_type_of_the_same_kind(ids, others):
+    df = table("pandas", patient=ids, hour=range(5))
+    X, _ = convert(df, static=pl.DataFrame({"patient": others, "age": [71]}))
     assert_array_equal(X[:, "age"].values, [[71]] * 5)
 
 
@@ -622,6 +647,16 @@ def test_predictions_come_back_to_the_table(library):
 )
 def test_errors_on_the_way_back(parameters, words):
     assert words in error_of(sequences_to_frame, RAGGED, **parameters)
+
+
+@EACH_LIBRARY
+@pytest.mark.parametrize("ids", [["a", "b"], np.array(["a", "b"]), pd.Series(["a", "b"]), pl.Series(["a", "b"])])
+def test_identifiers_are_repeated_at_every_step(library, ids):
+    assert sequences_to_frame(RAGGED, ids, backend=library)["sequence"].to_list() == ["a"] * 2 + ["b"] * 3
+
+
+def test_numbers_among_texts_stay_numbers():
+    assert sequences_to_frame(RAGGED, [1, "b"], backend="pandas")["sequence"].tolist() == [1, 1, "b", "b", "b"]
 
 
 def test_pandas_goes_first(monkeypatch):

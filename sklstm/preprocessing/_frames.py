@@ -423,7 +423,8 @@ def _times(column):
     if dtype == nw.Duration:
         return units_of_time(column.to_numpy())
     if not dtype.is_numeric():
-        return _nanoseconds(column.cast(nw.Datetime("us")).to_numpy() if dtype == nw.Date else column.to_numpy(), name)
+        column = column.cast(nw.Datetime("us")) if dtype == nw.Date else column  # pyarrow's dates would be objects
+        return _nanoseconds(column.to_numpy(), name)
     times = column.cast(nw.Float64).to_numpy()
     largest, advice = np.inf, "Leave such rows out."
     if dtype.is_integer():
@@ -489,11 +490,8 @@ def _target_values(column):
     if missing.all():
         return np.full(len(column), np.nan)  # such a column may have any type
     if dtype in TEXT:
-        values = _labels(column)
-        if missing.any():
-            values = values.astype(object)
-            values[missing] = np.nan
-        return values
+        labels = _labels(column)
+        return np.where(missing, np.nan, labels) if missing.any() else labels
     if not (dtype.is_numeric() or dtype == nw.Boolean):
         raise ValueError(
             f"Column {column.name!r} (target) must hold numbers, booleans or texts, but its type is {_type(column)}. "
@@ -605,8 +603,4 @@ def _steps_of_array(y, lengths, width):
 
 def _without_nan(values):
     """Texts with None in place of NaN, which polars takes for a number."""
-    if values.dtype.kind == "U":
-        return values.astype(object)
-    if values.dtype.kind == "O":
-        return np.where(values != values, None, values)
-    return values
+    return np.where(values != values, None, values) if values.dtype.kind == "O" else values
