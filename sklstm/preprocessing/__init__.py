@@ -1,6 +1,7 @@
 """From the data one has to the sequences a model wants."""
 
 from ._features import SequenceFeatures
+from ._frames import add_static, frame_to_sequences, sequences_to_frame
 from ._imputer import SequenceImputer
 from ._layouts import ToSequences
 from ._scaler import SequenceScaler
@@ -19,5 +20,8 @@ __all__ = [
     "SequenceUnion",
     "TimeFeatures",
     "ToSequences",
+    "add_static",
+    "frame_to_sequences",
+    "sequences_to_frame",
     "sliding_windows",
 ]

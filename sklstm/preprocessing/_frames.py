@@ -1,0 +1,606 @@
+"""Long tables into sequences, one row a time step, and back; pandas and polars alike."""
+
+from collections import Counter
+from importlib.util import find_spec
+
+import narwhals.stable.v2 as nw
+import numpy as np
+from narwhals.exceptions import DuplicateError
+from sklearn.utils._param_validation import StrOptions, validate_params
+
+from ..sequences import Sequences, offsets_of, real_array, units_of_time
+from ..validation import as_sequences, is_list
+
+TEXT = nw.String, nw.Categorical, nw.Enum
+
+LARGEST_WHOLE = 2**53  # below which float64 tells every whole number from its neighbours
+
+
+@validate_params(
+    {
+        "df": "no_validation",
+        "sequence": [str],
+        "time": [str],
+        "features": "no_validation",
+        "target": "no_validation",
+        "return_sequences": ["boolean"],
+        "static": "no_validation",
+    },
+    prefer_skip_nested_validation=True,
+)
+def frame_to_sequences(df, *, sequence, time, features=None, target=None, return_sequences=False, static=None):
+    """Turn a long table, one row a time step, into sequences.
+
+    The order of the rows does not matter: sequences are sorted by identifier, their time steps by time. Only columns
+    count; ``df.reset_index()`` makes columns of a pandas index.
+
+    Parameters
+    ----------
+    df : pandas or polars DataFrame
+        One row a time step of a sequence.
+
+    sequence : str
+        The column that says which sequence a row belongs to: numbers, texts, categories or any other values that can
+        be sorted, such as an identifier of a patient.
+
+    time : str
+        The column that says when the step was taken: numbers, datetimes, dates or durations. Datetimes with a time zone
+        are converted to UTC, durations to hours.
+
+    features : list of str, default=None
+        The columns of the features, which must be numbers or booleans. None means all that have no other role, in the
+        order of the table.
+
+    target : str or list of str, default=None
+        The column to predict, or several columns of numbers.
+
+    return_sequences : bool, default=False
+        Whether there is a target at each time step, as the estimators' parameter of this name says. Otherwise there is
+        one a sequence, the same in all of its rows.
+
+    static : DataFrame or None, default=None
+        What does not change within a sequence, such as age: one row a sequence, with a column of the name that
+        `sequence` gives. Its other columns become features behind those of `df`, the same at all time steps, so that
+        they stay with their sequence in cross-validation. Rows of other sequences are ignored.
+
+    Returns
+    -------
+    X : Sequences
+        The sequences, with the names of their features and the times of their steps. Missing values are NaN. The values
+        are float32 if all features are, otherwise float64.
+
+    y : ndarray of shape (n_sequences,) or (n_sequences, n_targets), or list of ndarray
+        The targets, if `target` is given: an array, one column each for a list of columns. With `return_sequences` a
+        list of arrays of shape (n_timesteps_i,) or (n_timesteps_i, n_targets). Numbers, booleans and labels stay what
+        they are; NaN where they are missing.
+
+    ids : ndarray of shape (n_sequences,)
+        The identifiers, in the order of `X`.
+
+    Raises
+    ------
+    ValueError
+        If `df` is lazy or no data frame, has no rows, lacks a column or has one twice; if a column has two roles; if an
+        identifier or a time is missing or two rows of a sequence have the same time; if a feature is neither numbers
+        nor booleans (texts, categories, datetimes, columns of Python objects; one without any value is NaN); if a
+        target changes within a sequence; or if `static` does not have one row for each sequence.
+
+    See Also
+    --------
+    sequences_to_frame : The way back.
+    add_static : Features that do not change, for sequences that are not from a table.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklstm.preprocessing import frame_to_sequences
+    >>> df = pd.DataFrame({
+    ...     "patient": ["b", "a", "b", "a", "b"],
+    ...     "hour": [2, 0, 0, 1, 1],
+    ...     "heart_rate": [92, 70, 85, 72, None],
+    ...     "died": [1, 0, 1, 0, 1],
+    ... })
+    >>> X, y, ids = frame_to_sequences(df, sequence="patient", time="hour", target="died")
+    >>> ids, y
+    (array(['a', 'b'], dtype=object), array([0, 1]))
+    >>> X
+    <Sequences: 2 of 2 to 3 time steps, 1 features, float64>
+    >>> X[1]
+    array([[85.],
+           [nan],
+           [92.]])
+    >>> X.feature_names, X.times
+    (array(['heart_rate'], dtype=object), array([0., 1., 0., 1., 2.]))
+    """
+    frame = _frame(df, "df")
+    targets = [] if target is None else [target] if isinstance(target, str) else _names(target, "target")
+    features = _names_of_features(frame, [sequence, time, *targets], features)
+    _check_roles(frame, {"sequence": [sequence], "time": [time], "features": features, "target": targets})
+    if len(frame) == 0:
+        raise ValueError("df has no rows: at least one time step is needed.")
+    ids, codes = _number(frame[sequence])
+    times = _times(frame[time])
+    order = np.lexsort((times, codes))
+    codes, times = codes[order], times[order]
+    _check_distinct(sequence, time, ids, codes, times, order)
+    offsets = offsets_of(np.bincount(codes))
+    X = Sequences(_table(frame, features, "df")[order], offsets, feature_names=features, times=times)
+    if static is not None:
+        X = add_static(X, *_static_rows(static, sequence, features, ids))
+    if target is None:
+        return X, ids
+    columns = [_target(frame[name], ids, order, offsets, return_sequences) for name in targets]
+    y = columns[0] if isinstance(target, str) else _side_by_side(columns, targets)
+    return X, np.split(y, offsets[1:-1]) if return_sequences else y, ids
+
+
+def add_static(X, static, feature_names=None):
+    """Append features that do not change within a sequence, such as a patient's age.
+
+    Each is repeated at every time step. So it goes with its sequence wherever that goes: into training and test data of
+    a cross-validation, through a pipeline.
+
+    Parameters
+    ----------
+    X : array, data frame, list or Sequences
+        Sequences in any form that :func:`~sklstm.as_sequences` accepts.
+
+    static : array-like or DataFrame of shape (n_sequences, n_static)
+        One row a sequence, in the order of `X`. Columns of a data frame must be numbers or booleans; its missing values
+        become NaN.
+
+    feature_names : list of str of shape (n_static,), default=None
+        Names of the new features. By default those of the columns of a data frame.
+
+    Returns
+    -------
+    Sequences
+        The sequences with the new features behind their own; float32 if both are, otherwise float64. They have names if
+        `X` has.
+
+    Raises
+    ------
+    ValueError
+        If there is not one row a sequence, if values are not real numbers, if `X` has names and the new features have
+        none, or the other way round, or if a name is there twice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklstm import as_sequences
+    >>> from sklstm.preprocessing import add_static
+    >>> X = as_sequences([[[36.5], [36.9]], [[38.1]]], feature_names=["temperature"])
+    >>> X = add_static(X, np.array([[71], [54]]), feature_names=["age"])
+    >>> X[0]
+    array([[36.5, 71. ],
+           [36.9, 71. ]])
+    >>> X.feature_names
+    array(['temperature', 'age'], dtype=object)
+    """
+    sequences = as_sequences(X)
+    values, columns = _static_values(static)
+    if values.ndim != 2 or len(values) != len(sequences):
+        raise ValueError(
+            f"static must have the shape ({len(sequences)}, n_static), one row a sequence of X, got {values.shape}."
+        )
+    names = sequences.feature_names
+    if names is None and feature_names is not None:
+        raise ValueError("The features of X have no names: give them some by as_sequences(X, feature_names=...).")
+    if names is not None:
+        columns = columns if feature_names is None else _names(feature_names, "feature_names")
+        if columns is None:
+            raise ValueError("The features of X have names: name those of static too, by feature_names.")
+        names = [*names, *columns]
+    values = np.concatenate([sequences.values, np.repeat(values, sequences.lengths, axis=0)], axis=1)
+    return Sequences(values, sequences.offsets, feature_names=names, times=sequences.times)
+
+
+@validate_params(
+    {
+        "X": "no_validation",
+        "ids": "no_validation",
+        "y": "no_validation",
+        "sequence": [str],
+        "time": [str],
+        "target": [str],
+        "backend": [StrOptions({"pandas", "polars"}), None],
+    },
+    prefer_skip_nested_validation=True,
+)
+def sequences_to_frame(X, ids=None, *, y=None, sequence="sequence", time="time", target="target", backend=None):
+    """Turn sequences into a long table, one row a time step: the way back of :func:`frame_to_sequences`.
+
+    Parameters
+    ----------
+    X : array, data frame, list or Sequences
+        Sequences in any form that :func:`~sklstm.as_sequences` accepts.
+
+    ids : array-like of shape (n_sequences,), default=None
+        Identifiers of the sequences. None means 0, 1, 2 and so on.
+
+    y : array-like, default=None
+        Targets or predictions:
+
+        - one a sequence, which its rows repeat: an array of shape (n_sequences,) or (n_sequences, n_outputs);
+        - one a time step: a list of arrays of shape (n_timesteps_i,) or (n_timesteps_i, n_outputs), or an array of
+          shape (n_sequences, n_timesteps) or (n_sequences, n_timesteps, n_outputs). An array with as many columns as
+          `X`, or else its longest sequence, has time steps counts as one of these.
+
+    sequence, time : str, default="sequence" and "time"
+        Names of the columns of identifiers and times.
+
+    target : str, default="target"
+        Name of the column of `y`; of several, with "_0", "_1" and so on behind it.
+
+    backend : {"pandas", "polars"} or None, default=None
+        The library of the table. None means pandas, or polars if only that is installed.
+
+    Returns
+    -------
+    DataFrame
+        The columns `sequence`, `time`, one a feature, and those of `y`, in the order of `X`. Steps without times are
+        counted from 0, features without names are x0, x1 and so on. Datetimes are in nanoseconds, without a time zone;
+        NaN is a missing value, which polars calls null.
+
+    Raises
+    ------
+    ImportError
+        If there is neither pandas nor polars, or not the one that `backend` asks for.
+
+    ValueError
+        If `ids` or `y` do not go with `X`, or if two columns would have the same name.
+
+    Examples
+    --------
+    >>> from sklstm.preprocessing import sequences_to_frame
+    >>> sequences_to_frame([[36.5, 36.9], [38.1]], ["a", "b"], y=[0.1, 0.8], sequence="patient", target="risk")
+      patient  time    x0  risk
+    0       a     0  36.5   0.1
+    1       a     1  36.9   0.1
+    2       b     0  38.1   0.8
+    """
+    backend = _backend(backend)
+    sequences = as_sequences(X)
+    offsets, lengths, names = sequences.offsets, sequences.lengths, sequences.feature_names
+    if names is None:
+        names = [f"x{k}" for k in range(sequences.n_features)]
+    times = sequences.times
+    if times is None:
+        times = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+    columns = [
+        (sequence, np.repeat(_identifiers(ids, len(sequences)), lengths)),
+        (time, times),
+        *zip(names, sequences.values.T, strict=True),
+    ]
+    if y is not None:
+        columns += _columns_of_targets(y, lengths, getattr(X, "shape", ()), target)
+    name, count = Counter(name for name, _ in columns).most_common(1)[0]
+    if count > 1:
+        raise ValueError(f"{count} columns would have the name {name!r}: pass another for sequence, time or target.")
+    frame = nw.from_dict({name: _without_nan(values) for name, values in columns}, backend=backend)
+    floats = [nw.col(name) for name, dtype in frame.schema.items() if dtype.is_float()]
+    # What is missing in pandas is null in polars, not NaN.
+    return frame.with_columns(nw.when(~column.is_nan()).then(column) for column in floats).to_native()
+
+
+# ---------------------------------------------------------------------------------------------- columns and roles
+
+
+def _frame(df, name):
+    try:
+        frame = nw.from_native(df, pass_through=True)
+    except DuplicateError as error:
+        raise ValueError(f"{name} has columns of the same name; rename them. {error}") from error
+    if isinstance(frame, nw.LazyFrame):
+        raise ValueError(f"{name} is a lazy frame. Collect it first: {name}.collect().")
+    if not isinstance(frame, nw.DataFrame):
+        raise ValueError(f"{name} must be a pandas or polars DataFrame, got {type(df).__name__}.")
+    return frame
+
+
+def _names(names, role):
+    if isinstance(names, str) or not hasattr(names, "__iter__"):
+        raise ValueError(f"{role} must be a list of names, got {names!r}.")
+    names = list(names)
+    if not names:
+        raise ValueError(f"{role} is empty: at least one name is needed.")
+    return names
+
+
+def _names_of_features(frame, others, features):
+    if features is not None:
+        return _names(features, "features")
+    features = [name for name in frame.columns if name not in others]
+    if not features:
+        raise ValueError(f"df has no features: no columns but {', '.join(map(repr, others))}.")
+    return features
+
+
+def _check_roles(frame, roles):
+    role_of = {}
+    for role, names in roles.items():
+        for name in names:
+            _check_column(frame, name, role, "df")
+            if name in role_of:
+                raise ValueError(f"Column {name!r} is named twice: by {role_of[name]} and by {role}.")
+            role_of[name] = role
+
+
+def _check_column(frame, name, role, of):
+    if not isinstance(name, str):
+        raise ValueError(f"Names of columns must be texts, but {role} has {name!r}. Rename the columns of {of}.")
+    if name in frame.columns:
+        return
+    advice = f"It has: {', '.join(map(str, frame.columns))}."
+    if name in getattr(nw.maybe_get_index(frame), "names", ()):
+        advice = f"It is in the index: pass {of}.reset_index()."
+    raise ValueError(f"{of} has no column {name!r}, which {role} names. {advice}")
+
+
+# ---------------------------------------------------------------------------------------------- values of a column
+
+
+def _table(frame, names, of):
+    """Columns of numbers as one array, (n_rows, n_columns): float32 if all are, otherwise float64."""
+    is_single = all(frame[name].dtype == nw.Float32 for name in names)
+    table = np.empty((len(frame), len(names)), dtype=np.float32 if is_single else np.float64)
+    for k, name in enumerate(names):
+        table[:, k] = _numbers(frame[name], of)
+    return table
+
+
+def _numbers(column, of):
+    """The values of a column as floats, NaN where they are missing."""
+    dtype = column.dtype
+    if dtype in (nw.Float32, nw.Float64):
+        return column.to_numpy()
+    if dtype.is_numeric() or dtype == nw.Boolean:
+        return column.cast(nw.Float64).to_numpy()
+    if column.is_null().all():
+        return np.full(len(column), np.nan)  # such a column may have any type
+    where = " through features" if of == "df" else ""
+    raise ValueError(
+        f"Column {column.name!r} of {of} must hold numbers or booleans to be a feature, but its type is "
+        f"{_type(column)}. Convert or encode it, or leave it out{where}."
+    )
+
+
+def _type(column):
+    """The type as the library calls it."""
+    return column.to_native().dtype
+
+
+def _missing(column):
+    return np.isnan(column.to_numpy()) if column.dtype.is_float() else column.is_null().to_numpy()
+
+
+def _check_complete(column, role, what):
+    missing = np.flatnonzero(_missing(column))
+    if len(missing):
+        raise ValueError(
+            f"Column {column.name!r} ({role}) has no {what} in row {missing[0]} of df ({len(missing)} such rows in "
+            "all). Fill it in, or leave such rows out."
+        )
+
+
+def _labels(column):
+    """The values of a column that are there to be told apart: of categories, what they stand for; texts as objects."""
+    labels = column.to_numpy()
+    if labels.dtype.kind == "M":
+        return _nanoseconds(labels, column.name)
+    return labels.astype(object) if labels.dtype.kind == "U" else labels
+
+
+def _number(column):
+    """The distinct identifiers in order, and the number of that of each row."""
+    _check_complete(column, "sequence", "identifier")
+    labels = _labels(column)
+    if labels.dtype.kind != "O":
+        return np.unique(labels, return_inverse=True)
+    try:
+        distinct = sorted(set(labels))  # by hash: sorting a million texts takes ten times as long
+    except TypeError as error:
+        kinds = sorted({type(label).__name__ for label in labels})
+        raise ValueError(
+            f"Column {column.name!r} (sequence) must hold identifiers that can be sorted, but has {' and '.join(kinds)}"
+            ". Make them all texts, or all numbers."
+        ) from error
+    number = {label: i for i, label in enumerate(distinct)}
+    ids = np.empty(len(distinct), dtype=object)
+    ids[:] = distinct
+    return ids, np.fromiter(map(number.__getitem__, labels), np.intp, len(labels))
+
+
+def _times(column):
+    """The times as float64 or datetime64[ns]."""
+    dtype, name = column.dtype, column.name
+    if not (dtype.is_numeric() or dtype in (nw.Datetime, nw.Date, nw.Duration)):
+        raise ValueError(
+            f"Column {name!r} (time) must hold numbers, datetimes, dates or durations, but its type is "
+            f"{_type(column)}. Convert it, for example by pandas.to_datetime."
+        )
+    _check_complete(column, "time", "time")
+    if dtype == nw.Duration:
+        return units_of_time(column.to_numpy())
+    if not dtype.is_numeric():
+        column = column.cast(nw.Datetime("us")) if dtype == nw.Date else column  # pyarrow's dates would be objects
+        return _nanoseconds(column.to_numpy(), name)
+    times = column.cast(nw.Float64).to_numpy()
+    largest, advice = np.inf, "Leave such rows out."
+    if dtype.is_integer():
+        largest, advice = LARGEST_WHOLE, "Numbers as large are not exact: make datetimes of them, or subtract a start."
+    wrong = np.flatnonzero(~(np.abs(times) < largest))
+    if len(wrong):
+        raise ValueError(f"Column {name!r} (time) is {column[int(wrong[0])]} in row {wrong[0]} of df. {advice}")
+    return times
+
+
+def _nanoseconds(times, name):
+    exact = times.astype("M8[ns]")
+    wrong = np.flatnonzero(exact.astype(times.dtype) != times)  # NumPy wraps around
+    if len(wrong):
+        raise ValueError(
+            f"Column {name!r} is {times[wrong[0]]} in row {wrong[0]} of df: nanoseconds reach from 1678 to 2261. Shift "
+            "the datetimes, or make numbers of them."
+        )
+    return exact
+
+
+def _check_distinct(sequence, time, ids, codes, times, rows):
+    """Raise a ValueError if two steps of a sequence, which come from these rows, have the same time; all are sorted."""
+    equal = np.flatnonzero((codes[1:] == codes[:-1]) & (times[1:] == times[:-1]))
+    if len(equal):
+        first = equal[0]
+        raise ValueError(
+            f"Rows {rows[first]} and {rows[first + 1]} of df have the same time, {times[first]} ({time!r}), in the "
+            f"sequence {_word(ids[codes[first]])} ({sequence!r}); {len(equal)} rows too many in all. Aggregate them "
+            f"first, as df.groupby([{sequence!r}, {time!r}], as_index=False).mean() does in pandas, or resample."
+        )
+
+
+def _word(value):
+    return repr(value) if isinstance(value, str) else str(value)
+
+
+# ---------------------------------------------------------------------------------------------- targets
+
+
+def _target(column, ids, order, offsets, return_sequences):
+    """The target of each sequence, or each time step."""
+    target = _target_values(column)[order]
+    if return_sequences:
+        return target
+    missing = _missing(column)[order]
+    starts = offsets[:-1]
+    changes = (target[1:] != target[:-1]) & ~(missing[1:] & missing[:-1])
+    changes[starts[1:] - 1] = False
+    if changes.any():
+        first = np.argmax(changes)
+        of = ids[np.searchsorted(offsets, first, side="right") - 1]
+        values = " and ".join(f"{_word(target[k])} in row {order[k]}" for k in (first, first + 1))
+        raise ValueError(
+            f"Column {column.name!r} (target) changes within the sequence {_word(of)}: it is {values} of df. If there "
+            "is a target a time step, say return_sequences=True; otherwise make it the same in all rows."
+        )
+    return target[starts]
+
+
+def _target_values(column):
+    dtype, missing = column.dtype, _missing(column)
+    if missing.all():
+        return np.full(len(column), np.nan)  # such a column may have any type
+    if dtype in TEXT:
+        labels = _labels(column)
+        return np.where(missing, np.nan, labels) if missing.any() else labels
+    if not (dtype.is_numeric() or dtype == nw.Boolean):
+        raise ValueError(
+            f"Column {column.name!r} (target) must hold numbers, booleans or texts, but its type is {_type(column)}. "
+            "Convert it."
+        )
+    is_float = dtype.is_decimal() or (missing.any() and not dtype.is_float())
+    return (column.cast(nw.Float64) if is_float else column).to_numpy()
+
+
+def _side_by_side(columns, names):
+    for column, name in zip(columns, names, strict=True):
+        if column.dtype.kind == "O":
+            raise ValueError(f"Several targets must be numbers, but column {name!r} has texts. Encode it as numbers.")
+    return np.column_stack(columns)
+
+
+# ---------------------------------------------------------------------------------------------- static features
+
+
+def _static_rows(static, sequence, features, ids):
+    """The values of `static` for the sequences of `ids`, and their names."""
+    frame = _frame(static, "static")
+    names = [name for name in frame.columns if name != sequence]
+    for name in (sequence, *names):
+        _check_column(frame, name, "sequence", "static")
+    if not names:
+        raise ValueError(f"static has no features: no columns but {sequence!r}.")
+    both = [name for name in names if name in features]
+    if both:
+        raise ValueError(f"{both[0]!r} is a feature of df and a column of static. Leave it out of one of them.")
+    keys = _labels(frame[sequence]).tolist()
+    counts, wanted = Counter(keys), ids.tolist()
+    wrong = [key for key in wanted if counts[key] != 1]
+    if wrong:
+        raise ValueError(
+            f"static has {counts[wrong[0]] or 'no'} rows for the sequence {_word(wrong[0])} ({sequence!r}), but needs "
+            f"one for each of df ({len(wrong)} such sequences in all). Its identifiers are {_type(frame[sequence])}, "
+            f"those of df {ids.dtype}."
+        )
+    row_of = {key: row for row, key in enumerate(keys)}
+    return _table(frame, names, "static")[[row_of[key] for key in wanted]], names
+
+
+def _static_values(static):
+    """Static features as an array, and their names, if they are columns of a frame."""
+    if hasattr(type(static), "columns"):  # of its type: a lazy frame works out its own
+        frame = _frame(static, "static")
+        return _table(frame, frame.columns, "static"), frame.columns
+    return real_array(static, "static"), None
+
+
+# ---------------------------------------------------------------------------------------------- the way back
+
+
+def _backend(backend):
+    installed = [name for name in ("pandas", "polars") if find_spec(name)]
+    if backend is None and not installed:
+        raise ImportError("A table needs pandas or polars: pip install pandas, or pip install polars.")
+    if backend is not None and backend not in installed:
+        raise ImportError(f"backend={backend!r} needs {backend}: pip install {backend}.")
+    return backend or installed[0]
+
+
+def _identifiers(ids, n_sequences):
+    if ids is None:
+        return np.arange(n_sequences)
+    # Numbers beside texts would become texts.
+    has_text = isinstance(ids, list | tuple) and any(isinstance(label, str) for label in ids)
+    ids = np.asarray(ids, dtype=object if has_text else None)
+    if ids.shape != (n_sequences,):
+        raise ValueError(f"ids must have the shape ({n_sequences},), one a sequence of X, got {ids.shape}.")
+    return ids
+
+
+def _columns_of_targets(y, lengths, shape, name):
+    """Names and values, one a time step, of the columns of targets."""
+    if not hasattr(y, "__len__") or len(y) != len(lengths):
+        what = f"{len(y)} elements" if hasattr(y, "__len__") else f"type {type(y).__name__}"
+        raise ValueError(f"y must hold one element a sequence of X, {len(lengths)} in all, but has {what}.")
+    if not isinstance(y, list | tuple):
+        y = np.asarray(y)
+    if is_list(y) and np.ndim(y[0]):
+        values = _steps_of_list(y, lengths)
+    else:
+        values = _steps_of_array(np.asarray(y), lengths, shape[1] if len(shape) > 1 else lengths.max())
+    if values.ndim == 1 or values.shape[1] == 1:
+        return [(name, values.reshape(len(values)))]
+    return [(f"{name}_{k}", column) for k, column in enumerate(values.T)]
+
+
+def _steps_of_list(y, lengths):
+    arrays = [np.asarray(array) for array in y]
+    for i, (array, length) in enumerate(zip(arrays, lengths, strict=True)):
+        if array.ndim not in (1, 2) or len(array) != length or array.shape[1:] != arrays[0].shape[1:]:
+            raise ValueError(
+                f"y[{i}] has shape {array.shape}, but sequence {i} of X has {length} time steps, and all sequences "
+                "need the same targets."
+            )
+    return np.concatenate(arrays)
+
+
+def _steps_of_array(y, lengths, width):
+    if y.ndim == 1 or (y.ndim == 2 and y.shape[1] != width):
+        return np.repeat(y, lengths, axis=0)
+    if y.ndim > 3 or y.shape[1] != width:
+        raise ValueError(f"y has shape {y.shape}, but sequences of X have up to {width} time steps.")
+    return y[np.arange(width) < lengths[:, np.newaxis]]
+
+
+def _without_nan(values):
+    """Texts with None in place of NaN, which polars takes for a number."""
+    return np.where(values != values, None, values) if values.dtype.kind == "O" else values
