@@ -1,11 +1,12 @@
 """From the data one has to the sequences a model wants."""
 
 from ._features import SequenceFeatures
-from ._frames import add_static, frame_to_sequences, sequences_to_frame
+from ._frames import add_static, frame_to_sequences
 from ._imputer import SequenceImputer
 from ._layouts import ToSequences
 from ._scaler import SequenceScaler
 from ._times import SequenceResampler, TimeFeatures
+from ._to_frame import sequences_to_frame
 from ._tokenizer import SequenceTokenizer
 from ._union import FeatureSelector, SequenceUnion
 from ._windows import sliding_windows

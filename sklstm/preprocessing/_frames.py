@@ -1,15 +1,14 @@
-"""Long tables into sequences, one row a time step, and back; pandas and polars alike."""
+"""Long tables, one row a time step, into sequences; pandas and polars alike."""
 
 from collections import Counter
-from importlib.util import find_spec
 
 import narwhals.stable.v2 as nw
 import numpy as np
 from narwhals.exceptions import DuplicateError
-from sklearn.utils._param_validation import StrOptions, validate_params
+from sklearn.utils._param_validation import validate_params
 
 from ..sequences import Sequences, offsets_of, real_array, units_of_time
-from ..validation import as_sequences, is_list
+from ..validation import as_sequences
 
 TEXT = nw.String, nw.Categorical, nw.Enum
 
@@ -193,94 +192,6 @@ def add_static(X, static, feature_names=None):
         names = [*names, *columns]
     values = np.concatenate([sequences.values, np.repeat(values, sequences.lengths, axis=0)], axis=1)
     return Sequences(values, sequences.offsets, feature_names=names, times=sequences.times)
-
-
-@validate_params(
-    {
-        "X": "no_validation",
-        "ids": "no_validation",
-        "y": "no_validation",
-        "sequence": [str],
-        "time": [str],
-        "target": [str],
-        "backend": [StrOptions({"pandas", "polars"}), None],
-    },
-    prefer_skip_nested_validation=True,
-)
-def sequences_to_frame(X, ids=None, *, y=None, sequence="sequence", time="time", target="target", backend=None):
-    """Turn sequences into a long table, one row a time step: the way back of :func:`frame_to_sequences`.
-
-    Parameters
-    ----------
-    X : array, data frame, list or Sequences
-        Sequences in any form that :func:`~sklstm.as_sequences` accepts.
-
-    ids : array-like of shape (n_sequences,), default=None
-        Identifiers of the sequences. None means 0, 1, 2 and so on.
-
-    y : array-like, default=None
-        Targets or predictions:
-
-        - one a sequence, which its rows repeat: an array of shape (n_sequences,) or (n_sequences, n_outputs);
-        - one a time step: a list of arrays of shape (n_timesteps_i,) or (n_timesteps_i, n_outputs), or an array of
-          shape (n_sequences, n_timesteps) or (n_sequences, n_timesteps, n_outputs). An array with as many columns as
-          `X`, or else its longest sequence, has time steps counts as one of these.
-
-    sequence, time : str, default="sequence" and "time"
-        Names of the columns of identifiers and times.
-
-    target : str, default="target"
-        Name of the column of `y`; of several, with "_0", "_1" and so on behind it.
-
-    backend : {"pandas", "polars"} or None, default=None
-        The library of the table. None means pandas, or polars if only that is installed.
-
-    Returns
-    -------
-    DataFrame
-        The columns `sequence`, `time`, one a feature, and those of `y`, in the order of `X`. Steps without times are
-        counted from 0, features without names are x0, x1 and so on. Datetimes are in nanoseconds, without a time zone;
-        NaN is a missing value, which polars calls null.
-
-    Raises
-    ------
-    ImportError
-        If there is neither pandas nor polars, or not the one that `backend` asks for.
-
-    ValueError
-        If `ids` or `y` do not go with `X`, or if two columns would have the same name.
-
-    Examples
-    --------
-    >>> from sklstm.preprocessing import sequences_to_frame
-    >>> sequences_to_frame([[36.5, 36.9], [38.1]], ["a", "b"], y=[0.1, 0.8], sequence="patient", target="risk")
-      patient  time    x0  risk
-    0       a     0  36.5   0.1
-    1       a     1  36.9   0.1
-    2       b     0  38.1   0.8
-    """
-    backend = _backend(backend)
-    sequences = as_sequences(X)
-    offsets, lengths, names = sequences.offsets, sequences.lengths, sequences.feature_names
-    if names is None:
-        names = [f"x{k}" for k in range(sequences.n_features)]
-    times = sequences.times
-    if times is None:
-        times = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-    columns = [
-        (sequence, np.repeat(_identifiers(ids, len(sequences)), lengths)),
-        (time, times),
-        *zip(names, sequences.values.T, strict=True),
-    ]
-    if y is not None:
-        columns += _columns_of_targets(y, lengths, getattr(X, "shape", ()), target)
-    name, count = Counter(name for name, _ in columns).most_common(1)[0]
-    if count > 1:
-        raise ValueError(f"{count} columns would have the name {name!r}: pass another for sequence, time or target.")
-    frame = nw.from_dict({name: _without_nan(values) for name, values in columns}, backend=backend)
-    floats = [nw.col(name) for name, dtype in frame.schema.items() if dtype.is_float()]
-    # What is missing in pandas is null in polars, not NaN.
-    return frame.with_columns(nw.when(~column.is_nan()).then(column) for column in floats).to_native()
 
 
 # ---------------------------------------------------------------------------------------------- columns and roles
@@ -541,66 +452,3 @@ def _static_values(static):
         frame = _frame(static, "static")
         return _table(frame, frame.columns, "static"), frame.columns
     return real_array(static, "static"), None
-
-
-# ---------------------------------------------------------------------------------------------- the way back
-
-
-def _backend(backend):
-    installed = [name for name in ("pandas", "polars") if find_spec(name)]
-    if backend is None and not installed:
-        raise ImportError("A table needs pandas or polars: pip install pandas, or pip install polars.")
-    if backend is not None and backend not in installed:
-        raise ImportError(f"backend={backend!r} needs {backend}: pip install {backend}.")
-    return backend or installed[0]
-
-
-def _identifiers(ids, n_sequences):
-    if ids is None:
-        return np.arange(n_sequences)
-    # Numbers beside texts would become texts.
-    has_text = isinstance(ids, list | tuple) and any(isinstance(label, str) for label in ids)
-    ids = np.asarray(ids, dtype=object if has_text else None)
-    if ids.shape != (n_sequences,):
-        raise ValueError(f"ids must have the shape ({n_sequences},), one a sequence of X, got {ids.shape}.")
-    return ids
-
-
-def _columns_of_targets(y, lengths, shape, name):
-    """Names and values, one a time step, of the columns of targets."""
-    if not hasattr(y, "__len__") or len(y) != len(lengths):
-        what = f"{len(y)} elements" if hasattr(y, "__len__") else f"type {type(y).__name__}"
-        raise ValueError(f"y must hold one element a sequence of X, {len(lengths)} in all, but has {what}.")
-    if not isinstance(y, list | tuple):
-        y = np.asarray(y)
-    if is_list(y) and np.ndim(y[0]):
-        values = _steps_of_list(y, lengths)
-    else:
-        values = _steps_of_array(np.asarray(y), lengths, shape[1] if len(shape) > 1 else lengths.max())
-    if values.ndim == 1 or values.shape[1] == 1:
-        return [(name, values.reshape(len(values)))]
-    return [(f"{name}_{k}", column) for k, column in enumerate(values.T)]
-
-
-def _steps_of_list(y, lengths):
-    arrays = [np.asarray(array) for array in y]
-    for i, (array, length) in enumerate(zip(arrays, lengths, strict=True)):
-        if array.ndim not in (1, 2) or len(array) != length or array.shape[1:] != arrays[0].shape[1:]:
-            raise ValueError(
-                f"y[{i}] has shape {array.shape}, but sequence {i} of X has {length} time steps, and all sequences "
-                "need the same targets."
-            )
-    return np.concatenate(arrays)
-
-
-def _steps_of_array(y, lengths, width):
-    if y.ndim == 1 or (y.ndim == 2 and y.shape[1] != width):
-        return np.repeat(y, lengths, axis=0)
-    if y.ndim > 3 or y.shape[1] != width:
-        raise ValueError(f"y has shape {y.shape}, but sequences of X have up to {width} time steps.")
-    return y[np.arange(width) < lengths[:, np.newaxis]]
-
-
-def _without_nan(values):
-    """Texts with None in place of NaN, which polars takes for a number."""
-    return np.where(values != values, None, values) if values.dtype.kind == "O" else values
