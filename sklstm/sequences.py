@@ -237,7 +237,7 @@ def time_gaps(sequences):
     return gaps
 
 
-def elapsed(sequences):
+def step_times(sequences):
     """How long after its sequence's first time step each one is, (total_steps,): hours for datetimes."""
     starts = np.repeat(sequences.offsets[:-1], sequences.lengths)
     if sequences.times is None:

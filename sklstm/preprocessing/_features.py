@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from ..sequences import elapsed
+from ..sequences import step_times
 from ..validation import validate_sequences
 from ._statistics import STATISTICS, statistic
 
@@ -89,7 +89,7 @@ class SequenceFeatures(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         sequences = validate_sequences(self, X, reset=False, allow_nan=True)
-        starts, clock = sequences.offsets[:-1], elapsed(sequences)
+        starts, clock = sequences.offsets[:-1], step_times(sequences)
         return np.concatenate([statistic(name, sequences.values, starts, clock) for name in self.statistics], axis=1)
 
     def get_feature_names_out(self, input_features=None):

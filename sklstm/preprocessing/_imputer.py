@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from ..sequences import elapsed
+from ..sequences import step_times
 from ..validation import as_sequences
 from ._base import SequenceTransformer
 
@@ -143,7 +143,7 @@ class SequenceImputer(SequenceTransformer):
         if self.add_indicator:
             parts.append(np.isnan(values[:, gaps]))
         if self.add_elapsed:
-            clock = elapsed(sequences)
+            clock = step_times(sequences)
             starts = np.repeat(sequences.offsets[:-1], sequences.lengths)[:, np.newaxis]
             seen = np.maximum(last_seen(sequences)[:, gaps], starts)
             parts.append(clock[:, np.newaxis] - clock[seen])
@@ -172,7 +172,7 @@ class SequenceImputer(SequenceTransformer):
 
     def _between(self, sequences):
         """What the straight line through the values before and after gives."""
-        clock = np.broadcast_to(elapsed(sequences)[:, np.newaxis], sequences.values.shape)
+        clock = np.broadcast_to(step_times(sequences)[:, np.newaxis], sequences.values.shape)
         (before, start), (after, end) = (
             (self._at(sequences.values, rows), self._at(clock, rows))
             for rows in (last_seen(sequences), next_seen(sequences))

@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from ..sequences import Sequences, elapsed, offsets_of, time_gaps, units_of_time
+from ..sequences import Sequences, offsets_of, step_times, time_gaps, units_of_time
 from ..validation import validate_sequences
 from ._base import SequenceTransformer
 from ._statistics import STATISTICS, statistic
@@ -155,14 +155,14 @@ class SequenceResampler(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         """The time of each event, and the length of an interval in the same unit: of datetimes, whole nanoseconds."""
         every = float(units_of_time(self.every))
         if sequences.times is None:
-            return elapsed(sequences), every
+            return step_times(sequences), every
         if sequences.times.dtype.kind == "M":
             return sequences.times.astype(np.int64), max(round(every * HOUR), 1)
         return sequences.times, every
 
     def _aggregated(self, sequences, row, n_rows):
         """Each event's value into its row, (n_rows, n_features)."""
-        parts, clock = np.flatnonzero(np.diff(row, prepend=-1)), elapsed(sequences)
+        parts, clock = np.flatnonzero(np.diff(row, prepend=-1)), step_times(sequences)
         values = np.full((n_rows, sequences.n_features), np.nan, dtype=sequences.dtype)
         values[:, self._statistics == "count"] = 0
         for name in set(self._statistics):
@@ -266,7 +266,7 @@ class TimeFeatures(SequenceTransformer):
         """There is nothing more to learn."""
 
     def _transform(self, sequences):
-        times = {"gap": time_gaps, "elapsed": elapsed}
+        times = {"gap": time_gaps, "elapsed": step_times}
         appended = [times[name](sequences)[:, np.newaxis] for name in self.features]
         return np.concatenate([sequences.values, *appended], axis=1, dtype=sequences.dtype)
 
