@@ -269,6 +269,12 @@ def test_indicators_and_time_elapsed():
 
     assert_allclose(filled.values[:, 6:], by_stay(elapsed), atol=1e-12)
 
+    def old(part):
+        return np.where(part.ffill().isna(), 1, 1 - np.exp(-elapsed(part) / 5))
+
+    scaled = SequenceImputer(add_elapsed=True, elapsed_scale=5).fit_transform(X)
+    assert_allclose(scaled.values[:, 3:], by_stay(old), atol=1e-12)
+
 
 def test_only_features_that_have_gaps_in_training_are_watched():
     values = X.values.copy()

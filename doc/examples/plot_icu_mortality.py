@@ -12,20 +12,19 @@ read from a folder of yours: ``python plot_icu_mortality.py --data-home FOLDER``
 
 import argparse
 import sys
-import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score, roc_curve
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import StandardScaler
 
 from sklstm import LSTMClassifier
 from sklstm.datasets import fetch_physionet_2012
+from sklstm.preprocessing import SequenceFeatures, SequenceImputer, SequenceScaler, add_static
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--data-home", default=None)
@@ -35,56 +34,26 @@ except OSError as error:
     print(f"This example needs the data of the PhysioNet challenge of 2012, which could not be had.\n{error}")
     sys.exit(0)
 
-# Every stay has 48 hours, so one array holds them all; age, sex and the like stand at every hour.
-static = np.repeat(icu.static[:, np.newaxis], 48, axis=1)
-X = np.concatenate([icu.data.values.reshape(len(icu.data), 48, -1), static], axis=2)
-y = icu.target
-print(f"{len(X):,} stays, {y.mean():.0%} died in hospital, {np.isnan(X).mean():.0%} of the hourly values are missing")
-
+# Age, sex and the like stand at every hour.
+X, y = add_static(icu.data, icu.static), icu.target
+missing = np.isnan(X.values).mean()
+print(f"{len(X):,} stays, {y.mean():.0%} died in hospital, {missing:.0%} of the hourly values are missing")
 
 # %%
-# What was last seen stays until it is measured again; what was never seen takes the mean of the training stays. Two
-# more features a variable say whether the value is new, and for how many hours it is not. Typing errors (a temperature
-# of -17 degrees) are cut off at the training stays' first and last percentile.
-class FillGaps(TransformerMixin, BaseEstimator):
-    """Last value carried forward, whether it was measured, and the hours since."""
-
-    def fit(self, X, y=None):
-        self.bounds_ = np.nanpercentile(X, [1, 99], axis=(0, 1))
-        self.mean_ = np.nanmean(np.clip(X, *self.bounds_), axis=(0, 1))
-        return self
-
-    def transform(self, X):
-        measured = ~np.isnan(X)
-        hours = np.arange(X.shape[1])[:, np.newaxis]
-        last = np.maximum.accumulate(np.where(measured, hours, -1), axis=1)
-        filled = np.take_along_axis(np.clip(X, *self.bounds_), np.maximum(last, 0), axis=1)
-        filled = np.where(last >= 0, filled, self.mean_)
-        return np.concatenate([filled, measured, hours - last], axis=2)
-
-
-# With 126 features and 4,000 stays, a slow learning rate and a strong penalty keep the network from learning the stays
-# by heart.
+# Values go by their rank among those of the training stays, which typing errors (a temperature of -17 degrees) do no
+# harm. What was last seen stays until it is measured again; what was never seen takes the mean. Two more features a
+# variable say whether the value is new, and how old it is. With 126 features and 4,000 stays, a slow learning rate and
+# a strong penalty keep the network from learning the stays by heart.
 lstm = make_pipeline(
-    FillGaps(),
+    SequenceScaler("quantile", clip=2.5),
+    SequenceImputer(add_indicator=True, add_elapsed=True, elapsed_scale=6.0),
     LSTMClassifier(learning_rate_init=0.001, alpha=1.0, validation_fraction=0.2, max_iter=50, random_state=0),
 )
 
-
 # %%
-# The opponent sees the same stays, summed up.
-def summary(X):
-    """Mean, minimum, maximum, last value and count of each variable."""
-    measured = ~np.isnan(X)
-    last_hour = X.shape[1] - 1 - measured[:, ::-1].argmax(axis=1)
-    last = np.take_along_axis(X, last_hour[:, np.newaxis], axis=1)[:, 0]
-    with warnings.catch_warnings(category=RuntimeWarning, action="ignore"):  # variables never measured stay NaN
-        parts = [np.nanmean(X, axis=1), np.nanmin(X, axis=1), np.nanmax(X, axis=1)]
-    return np.column_stack([*parts, last, measured.sum(axis=1)])
-
-
+# The opponent sees the same stays, summed up by the mean, minimum, maximum, last value and count of each variable.
 logistic = make_pipeline(
-    FunctionTransformer(summary),
+    SequenceFeatures(["mean", "min", "max", "last", "count"]),
     SimpleImputer(),
     StandardScaler(),
     LogisticRegression(C=0.01, max_iter=2000),

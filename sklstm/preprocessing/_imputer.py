@@ -4,7 +4,7 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import _fit_context
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
@@ -64,6 +64,11 @@ class SequenceImputer(SequenceTransformer):
         now; before it is first seen, how long ago the sequence began. In the units of the sequences' times, hours for
         datetimes; in time steps where they have none.
 
+    elapsed_scale : float or None, default=None
+        If a number, what `add_elapsed` appends is ``1 - exp(-elapsed / elapsed_scale)``, and 1 before a feature is
+        first seen: it grows while what is known becomes old, and no further once it is. Networks mostly learn more from
+        that, since days and weeks do not drown the hours. None leaves the times as they are.
+
     Attributes
     ----------
     statistics_ : ndarray of shape (n_features,)
@@ -103,13 +108,17 @@ class SequenceImputer(SequenceTransformer):
         "fill_value": [Real],
         "add_indicator": ["boolean"],
         "add_elapsed": ["boolean"],
+        "elapsed_scale": [Interval(Real, 0, None, closed="neither"), None],
     }
 
-    def __init__(self, strategy="forward", *, fill_value=0.0, add_indicator=False, add_elapsed=False):
+    def __init__(
+        self, strategy="forward", *, fill_value=0.0, add_indicator=False, add_elapsed=False, elapsed_scale=None
+    ):
         self.strategy = strategy
         self.fill_value = fill_value
         self.add_indicator = add_indicator
         self.add_elapsed = add_elapsed
+        self.elapsed_scale = elapsed_scale
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
@@ -143,11 +152,14 @@ class SequenceImputer(SequenceTransformer):
         if self.add_indicator:
             parts.append(np.isnan(values[:, gaps]))
         if self.add_elapsed:
-            clock = step_times(sequences)
-            starts = np.repeat(sequences.offsets[:-1], sequences.lengths)[:, np.newaxis]
-            seen = np.maximum(last_seen(sequences)[:, gaps], starts)
-            parts.append(clock[:, np.newaxis] - clock[seen])
+            parts.append(self._elapsed(sequences)[:, gaps])
         return np.concatenate(parts, axis=1, dtype=values.dtype)
+
+    def _elapsed(self, sequences):
+        clock, last = step_times(sequences)[:, np.newaxis], last_seen(sequences)
+        if self.elapsed_scale is None:
+            return np.where(last >= 0, clock - clock[last, 0], clock)
+        return np.where(last >= 0, 1 - np.exp((clock[last, 0] - clock) / self.elapsed_scale), 1)
 
     def _filled(self, sequences):
         values = sequences.values
