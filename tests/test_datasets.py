@@ -49,11 +49,11 @@ def test_glucose_is_as_published():
 
 def test_glucose_times_ascend_and_keep_the_gaps():
     glucose = load_glucose()
-    assert [len(times) for times in glucose.times] == glucose.data.lengths.tolist()
-    assert {times.dtype for times in glucose.times} == {np.dtype("datetime64[s]")}
-    assert [str(glucose.times[0][0]), str(glucose.times[0][-1])] == ["2014-02-03T03:42:12", "2015-04-02T15:08:06"]
-    assert [str(glucose.times[-1][0]), str(glucose.times[-1][-1])] == ["2017-06-05T12:23:22", "2017-06-14T13:57:42"]
-    steps = [np.diff(times).astype(int) for times in glucose.times]
+    assert glucose.data.feature_names.tolist() == ["glucose"]
+    times = [glucose.data[[i]].times.astype("M8[s]") for i in range(len(glucose.data))]
+    assert [str(times[0][0]), str(times[0][-1])] == ["2014-02-03T03:42:12", "2015-04-02T15:08:06"]
+    assert [str(times[-1][0]), str(times[-1][-1])] == ["2017-06-05T12:23:22", "2017-06-14T13:57:42"]
+    steps = [np.diff(time).astype(int) for time in times]
     assert min(step.min() for step in steps) == 256
     assert np.median(np.concatenate(steps)) == 300
     assert steps[0].max() == 36_004_894  # 417 days

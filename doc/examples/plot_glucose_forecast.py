@@ -23,10 +23,10 @@ from sklearn.preprocessing import FunctionTransformer
 
 from sklstm import LSTMRegressor
 from sklstm.datasets import load_glucose
-from sklstm.preprocessing import sliding_windows
+from sklstm.preprocessing import TimeFeatures, sliding_windows
 
 glucose = load_glucose()
-cut = {"window": 24, "horizon": 6, "times": glucose.times, "max_gap": np.timedelta64(450, "s")}
+cut = {"window": 24, "horizon": 6, "max_gap": np.timedelta64(450, "s")}
 X, y, person = sliding_windows(glucose.data, **cut)
 print(f"{len(X):,} windows of {len(glucose.data)} people")
 
@@ -95,7 +95,7 @@ for opponent, gain in zip(["persistence", "ridge"], 100 * (1 - table[:, 2:] / ta
 
 # %%
 # A whole day of one of the unseen people, and how the network learnt. Times are cut like the values.
-_, times, _ = sliding_windows([(time - time[0]) / np.timedelta64(1, "h") for time in glucose.times], **cut)
+_, times, _ = sliding_windows(TimeFeatures(["elapsed"]).fit_transform(glucose.data), target="elapsed", **cut)
 days = [(person == p) & (times[:, -1] // 24 == k) for p in np.unique(person[test]) for k in range(7)]
 day = max(days, key=np.sum)  # the fullest: sensors have gaps
 forecast, hours = search.predict(X[day])[:, -1], times[day, -1] % 24

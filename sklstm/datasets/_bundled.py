@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions, validate_params
 
-from ..sequences import Sequences
+from ..sequences import Sequences, offsets_of
 
 GLUCOSE_DESCR = """\
 Continuous glucose monitoring of 19 people
@@ -19,8 +19,8 @@ Continuous glucose monitoring of 19 people
 
 Adults went about their lives with a sensor for about a week. Recordings have gaps: sensors were off for minutes or
 hours and, in two recordings, for 82 and for 417 days. A sequence is all readings of a person, so that
-neighbours in it can lie on both sides of a gap. `times` tells; windows that must not cross a gap are made with
-``sklstm.preprocessing.sliding_windows(..., times=data.times, max_gap=...)``.
+neighbours in it can lie on both sides of a gap. Its times tell; windows that must not cross a gap are made with
+``sklstm.preprocessing.sliding_windows(..., max_gap=...)``.
 
 Times are the local ones of the recording, without a time zone.
 
@@ -56,10 +56,6 @@ def _load(name):
         return {key: arrays[key] for key in arrays.files}
 
 
-def _offsets(lengths):
-    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-
-
 def load_glucose():
     """Load continuous glucose readings of 19 people (regression, forecasting).
 
@@ -72,11 +68,9 @@ def load_glucose():
         Dictionary-like object, with the following attributes.
 
         data : Sequences of 19 sequences of shape (n_timesteps_i, 1)
-            Glucose in mg/dL, float64; from 1,775 to 2,013 readings a person.
-        times : list of 19 ndarray of shape (n_timesteps_i,), dtype datetime64[s]
-            When each reading was taken, ascending, in local time. Some neighbours are minutes, hours or, in one case,
-            more than a year apart: make windows with ``sklstm.preprocessing.sliding_windows(..., times=times,
-            max_gap=...)``, which keeps them from crossing gaps.
+            Glucose in mg/dL, float64; from 1,775 to 2,013 readings a person. Their times are when each was taken, in
+            local time. Some neighbours are minutes, hours or, in one case, more than a year apart: make windows with
+            ``sklstm.preprocessing.sliding_windows(..., max_gap=...)``, which keeps them from crossing gaps.
         person : ndarray of shape (19,), dtype str
             Identifiers of the study.
         diagnosis : ndarray of shape (19,), dtype str
@@ -103,21 +97,21 @@ def load_glucose():
     >>> glucose = load_glucose()
     >>> glucose.data
     <Sequences: 19 of 1775 to 2013 time steps, 1 features, float64>
-    >>> glucose.data[0][:3, 0], glucose.times[0][0]
-    (array([93., 93., 93.]), np.datetime64('2014-02-03T03:42:12'))
+    >>> glucose.data[0][:3, 0], glucose.data.times[0]
+    (array([93., 93., 93.]), np.datetime64('2014-02-03T03:42:12.000000000'))
     """
     stored = _load("glucose.npz")
-    offsets = _offsets(stored["lengths"])
-    times = [
-        (start + np.cumsum(stored["step"][first:stop], dtype=np.int64)).astype("datetime64[s]")
+    offsets = offsets_of(stored["lengths"])
+    times = np.concatenate([
+        start + np.cumsum(stored["step"][first:stop], dtype=np.int64)
         for start, first, stop in zip(stored["start"], offsets[:-1], offsets[1:], strict=True)
-    ]
+    ]).astype("datetime64[s]")  # fmt: skip
+    values, names = stored["values"].astype(np.float64)[:, np.newaxis], ["glucose"]
     return Bunch(
-        data=Sequences(stored["values"].astype(np.float64)[:, np.newaxis], offsets),
-        times=times,
+        data=Sequences(values, offsets, feature_names=names, times=times),
         person=stored["person"],
         diagnosis=stored["diagnosis"],
-        feature_names=["glucose"],
+        feature_names=names,
         DESCR=GLUCOSE_DESCR,
     )
 
@@ -188,13 +182,14 @@ def load_japanese_vowels(*, subset="train", return_X_y=False):
         np.concatenate([part[key] for part in parts]) for key in ("values", "lengths", "speaker")
     )
     # Division, not multiplication by 1e-6: it rounds to the very float64 that the decimal stands for.
-    data, target = Sequences(values / 1e6, _offsets(lengths)), speaker.astype(np.int64)
+    names = [f"lpc_{k}" for k in range(1, 13)]
+    data, target = Sequences(values / 1e6, offsets_of(lengths), feature_names=names), speaker.astype(np.int64)
     if return_X_y:
         return data, target
     return Bunch(
         data=data,
         target=target,
-        feature_names=[f"lpc_{k}" for k in range(1, 13)],
+        feature_names=names,
         target_names=np.array([f"speaker {k}" for k in range(1, 10)]),
         DESCR=JAPANESE_VOWELS_DESCR,
     )

@@ -7,11 +7,12 @@ from scipy.signal import lfilter
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
-from ..sequences import Sequences
+from ..sequences import Sequences, offsets_of
 
 # A row a vital sign: mean and standard deviation of patients' own levels, amplitude of the daily rhythm, standard
 # deviation and hour-to-hour correlation of the fluctuations, what deterioration adds at its worst, limits. Levels and
 # fluctuations are of the size that ICU data of adults have; nothing is fitted to them.
+NAMES = "HR", "SBP", "MAP", "RR", "SpO2", "temperature"
 VITAL_SIGNS = np.array(
     [
         # level spread rhythm noise correlation effect low high
@@ -129,7 +130,8 @@ def make_vital_signs(n_patients=200, *, min_hours=12, max_hours=72, horizon=6, e
     -------
     X : Sequences of n_patients sequences of shape (n_hours_i, 6)
         One row an hour, float64: heart rate (beats/min), systolic and mean blood pressure (mmHg), respiratory rate
-        (breaths/min), oxygen saturation (%) and temperature (degrees Celsius), in this order.
+        (breaths/min), oxygen saturation (%) and temperature (degrees Celsius): "HR", "SBP", "MAP", "RR", "SpO2" and
+        "temperature".
 
     y : ndarray of int of shape (n_patients,)
         1 if the patient deteriorates in the `horizon` hours that follow the sequence, else 0.
@@ -152,7 +154,7 @@ def make_vital_signs(n_patients=200, *, min_hours=12, max_hours=72, horizon=6, e
     lengths = rng.randint(min_hours, max_hours + 1, size=n_patients)
     y = (rng.uniform(size=n_patients) < event_rate).astype(np.int64)
     values = [_patient(rng, n_hours, outcome, horizon) for n_hours, outcome in zip(lengths, y, strict=True)]
-    return Sequences(np.concatenate(values), np.concatenate([[0], np.cumsum(lengths)])), y
+    return Sequences(np.concatenate(values), offsets_of(lengths), feature_names=NAMES), y
 
 
 def _patient(rng, n_hours, outcome, horizon):

@@ -202,7 +202,8 @@ def fetch_physionet_2012(
             f"{has} has record {record}, but {has_not} has not ({len(lacking + unknown)} such records). Is it complete?"
         )
     outcomes = np.array([outcomes[record] for record in record_id.tolist()])
-    data, target = Sequences(values, np.arange(0, len(values) + 1, N_HOURS)), outcomes[:, -1]
+    data = Sequences(values, np.arange(0, len(values) + 1, N_HOURS), feature_names=VARIABLES_2012)
+    target = outcomes[:, -1]
     outcomes = outcomes[:, :-1]
 
     frame = None
@@ -329,7 +330,7 @@ def fetch_physionet_2019(
         download_if_missing=download_if_missing,
     )
     patient_id, values, labels, offsets = read_tables(path)
-    data, target = Sequences(values, offsets), np.split(labels, offsets[1:-1])
+    data, target = Sequences(values, offsets, feature_names=VARIABLES_2019), np.split(labels, offsets[1:-1])
     if return_X_y:
         return data, target
     frame = None
