@@ -104,6 +104,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
         return_sequences=False,
         skip_connection="auto",
         embedding_dim=None,
+        missing="error",
         dropout=0.0,
         recurrent_dropout=0.0,
         loss="squared_error",
@@ -283,7 +284,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
             )
 
     def _linear_models(self, data, rows):
-        if self.embedding_dim is not None or not (self.skip_connection == "auto" or self._may_start_linear()):
+        if not (self._reads_values() and (self.skip_connection == "auto" or self._may_start_linear())):
             return None
         sequences, places = data.sequences, data.places(rows)
         steps = sequences.values[places if data.by_step else sequences.offsets[1:][places] - 1].astype(np.float64)
