@@ -1,8 +1,8 @@
-"""What the first layer reads: values as they are, the embeddings of tokens, or values that decay where they are missing.
+"""What the first layer reads: values as they are, embeddings of tokens, or values that decay where they are missing.
 
-Each kind is made once for some sequences. Its `forward` takes the sequences of a minibatch, longest first, and returns a
-stack's inputs, a tuple of the table to read, where each sequence begins in it, shift and scale. `gamma`, if it has rows,
-then says what is left of the layer's state before each time step. `backward` adds to the gradient what comes from the
+Each kind is made once for some sequences. Its `forward` takes those of a minibatch, longest first, and returns the
+inputs of a stack: the table to read, where each sequence begins in it, shift and scale. If `gamma` has rows, it then
+says what is left of the layer's state before each time step. `backward` adds to the gradient what follows from the
 derivatives by the inputs, where these are made of parameters (`wants_dx`).
 """
 

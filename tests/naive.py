@@ -233,6 +233,7 @@ def random_network(n_features, sizes, n_outputs, dtype="float64", cell="lstm", s
     network.parameters[network.n_weights :] += rng.uniform(-0.5, 0.5, len(network.parameters) - network.n_weights)
     if network.architecture.missing_decay:
         network.part("layer_0.W_d")[:] += rng.uniform(-0.5, 0.5, network.part("layer_0.W_d").shape)
+        network.part("decay.w")[:] += 0.5  # some values decay, others do not yet
     return network
 
 
@@ -241,7 +242,7 @@ def random_sequences(lengths, n_features, dtype="float64", seed=1):
     return Sequences(values, np.cumsum([0, *lengths]))
 
 
-def with_missing_values(sequences, seed=4):
+def with_missing_values(sequences, seed=5):
     """Half of the values missing, all of the first sequence's, and steps at any times."""
     rng = np.random.RandomState(seed)
     values = np.where(rng.uniform(size=sequences.values.shape) < 0.5, np.nan, sequences.values)

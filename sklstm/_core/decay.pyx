@@ -1,7 +1,7 @@
 """Values that may be missing into inputs that are not, by how long ago they were last observed, and back.
 
-GRU-D's equations (Che et al. 2018), for a feature x of which m says whether it is observed, and `last` is the last value
-that was, or 0, the mean, before the first:
+GRU-D's equations (Che et al. 2018), for a feature x of which m says whether it is observed, and `last` is the last
+value that was, or 0, the mean, before the first:
 
     delta_t = gap_t + (0 if m_{t-1} else delta_{t-1})       the time since the step that it was last observed at
     xhat = x if m else exp(-max(w delta + b, 0)) last

@@ -227,7 +227,8 @@ cdef inline void layer_backward(
         if t > 0:
             product(alive, H, G, z + row * Z + layer.h_column, Z, packed + layer.packed_h, stride, dh, H, 1)
             if gamma != NULL:
-                fade_backward(stack, alive, lengths, t, gamma, H, places, xh + row * layer.K, layer.K, c_left, C, dh, dc)
+                fade_backward(stack, alive, lengths, t, gamma, H, places, xh + row * layer.K, layer.K, c_left, C, dh,
+                              dc)
             drop_recurrent(dropout, stack, layer, sequence, alive, dh, H)
     if dx != NULL:
         product(S, layer.F, G, z, Z, packed + layer.packed_x, stride, dx, layer.F, 0)
