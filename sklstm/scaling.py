@@ -13,8 +13,8 @@ def fit_scaler(name, parts):
     with np.errstate(all="ignore"):
         for values, weights in parts:
             scaler.partial_fit(values, sample_weight=weights)
-            unseen = np.zeros(values.shape[1]) == scaler.n_samples_seen_
             # A mean of nothing is NaN, and would remain so.
+            unseen = np.full(values.shape[1], scaler.n_samples_seen_) == 0
             scaler.mean_[unseen], scaler.var_[unseen], scaler.scale_[unseen] = 0, 0, 1
     too_large = ~(np.isfinite(scaler.mean_) & np.isfinite(scaler.var_))
     if too_large.any():
