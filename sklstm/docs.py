@@ -245,7 +245,7 @@ Notes
 The user guide has each cell's equations. Weights start Glorot-uniform, orthogonal within each recurrent gate; the
 layers' biases at 0, but for the forget gate's 1; embeddings normal with a standard deviation of 0.1; the output layer's
 biases at the constant with the least loss, and what it has for inputs that skip the layers at 0 or a linear model. With
-``missing="decay"``, rates of decay start at 0.1 for inputs and at some 0.01 for units, after the mean time since a value
+``missing="decay"``, rates of decay start at 0.1 for inputs and at some 0.01 for units, at the mean time since a value
 was observed: almost as if the last value were carried forward.
 
 References
