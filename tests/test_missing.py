@@ -63,6 +63,11 @@ def test_gradients(cell, sizes, dropout, by_step):
     Problem(sizes, naive.ragged_lengths(19), cell=cell, dropout=dropout, **decaying).check(step=step_for(**decaying))
 
 
+def test_gradients_of_a_wide_layer():
+    """Of more units than are summed up at a time."""
+    Problem((260,), naive.ragged_lengths(7, longest=4), cell="rnn", missing_decay=True).check(at_most=20, step=1e-5)
+
+
 @EVERY_CELL
 def test_gradients_of_every_pattern_of_missing_values(cell):
     patterns = np.array([*product([False, True], repeat=4)])
