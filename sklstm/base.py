@@ -242,14 +242,14 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
 
     def _check_goes_with_decay(self):
         reasons = {
-            "bidirectional": "time also runs backwards, where nothing has been observed yet",
-            "skip_connection": "inputs go to the output layer, which cannot do without those that are missing",
-            "embedding_dim": "X holds tokens, none of which can be missing",
+            "bidirectional": "read backwards, the last value that was observed is one of the future",
+            "skip_connection": "the output layer would see inputs that are missing",
+            "embedding_dim": "tokens are never missing",
         }
         for name, reason in reasons.items():
             value = getattr(self, name)
             if value not in (False, None, "auto"):
-                raise ValueError(f'{name}={value} does not go with missing="decay": with it {reason}. Leave one out.')
+                raise ValueError(f'{name}={value} does not go with missing="decay": {reason}. Leave one of them out.')
 
     def _check_data(self, X, y, sample_weight, reset, **about_targets):
         """Sequences, targets and weights to learn from, those of the classes included."""
@@ -486,7 +486,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         return self.embedding_dim is None and self.missing == "error"
 
     def _learn_unit_of_time(self, data, rows):
-        """Learn the times since each feature was observed, in units of which decay knows them: their means."""
+        """Learn the unit in which decay sees the times since a feature was observed: their mean."""
         if self.missing == "decay":
             mean = self._scaler("the times of X", elapsed, data, rows).mean_
             unit = np.where(mean > 0, mean, 1)

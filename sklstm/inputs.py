@@ -87,7 +87,9 @@ class DecayingValues(Values):
 
     def backward(self, dinput, gradient, scratch):
         w, b, _, _ = self._parts()
-        decay.backward(self._delta, self._table, dinput, self.gamma, w, b, *self._parts(gradient), scratch)
+        decay.backward[TYPE_NAMES[gradient.dtype]](
+            self._delta, self._table, dinput, self.gamma, w, b, *self._parts(gradient), scratch
+        )
 
     def _parts(self, buffer=None):
         return [self._network.part(name, buffer) for name in ("decay.w", "decay.b", "layer_0.W_d", "layer_0.b_d")]

@@ -17,7 +17,8 @@ from .threads import single_threaded_blas
 # Standard deviation that embeddings start with: larger ones drown what little a rare word has learnt.
 EMBEDDING_SCALE = 0.1
 
-# Rates of decay at the mean time since a value was observed.
+# Rates of decay at the mean time since a value was observed: near those of values that are carried forward, but at 0 a
+# rate would have no gradient.
 FIRST_INPUT_DECAY, FIRST_STATE_DECAY = 0.1, 0.01
 
 # Time steps that predictions keep the layers' outputs of, where they need them.
