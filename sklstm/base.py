@@ -14,6 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from .holdout import split
+from .inputs import elapsed
 from .layout import ACTIVATIONS, CELLS, POOLINGS, RECURRENT_ACTIVATIONS, Architecture
 from .network import Network
 from .optimizers import SGD, Adam, RMSprop
@@ -58,6 +59,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         "return_sequences": ["boolean"],
         "skip_connection": ["boolean"],
         "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
+        "missing": [StrOptions({"error", "decay"})],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "recurrent_dropout": [Interval(Real, 0, 1, closed="left")],
         "solver": [StrOptions({"adam", "adamw", "rmsprop", "sgd", "lbfgs"})],
@@ -235,6 +237,19 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
                 "skip_connection=True takes the last inputs to the output layer as numbers, but with embedding_dim "
                 "they are tokens: leave one of them out."
             )
+        if self.missing == "decay":
+            self._check_goes_with_decay()
+
+    def _check_goes_with_decay(self):
+        reasons = {
+            "bidirectional": "read backwards, the last value that was observed is one of the future",
+            "skip_connection": "the output layer would see inputs that are missing",
+            "embedding_dim": "tokens are never missing",
+        }
+        for name, reason in reasons.items():
+            value = getattr(self, name)
+            if value not in (False, None, "auto"):
+                raise ValueError(f'{name}={value} does not go with missing="decay": {reason}. Leave one of them out.')
 
     def _check_data(self, X, y, sample_weight, reset, **about_targets):
         """Sequences, targets and weights to learn from, those of the classes included."""
@@ -245,7 +260,9 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         return self._data(X, sequences, y, sample_weight, reset, learn=True, **about_targets)
 
     def _check_sequences(self, X, reset):
-        sequences = validate_sequences(self, X, reset)
+        if reset:
+            self._allow_nan = self.missing == "decay"
+        sequences = validate_sequences(self, X, reset, self._allow_nan)
         if self.embedding_dim is not None:
             check_tokens(sequences, MOST_TOKENS if reset else np.inf)
             if reset:
@@ -317,6 +334,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             with single_threaded_blas():
                 linear_models = self._linear_models(data, rows)
                 self._learn_skip_connection(linear_models, data, rows)
+                self._learn_unit_of_time(data, rows)
         skips = self.skip_connection_ if self.skip_connection == "auto" else bool(self.skip_connection)
         architecture = self._architecture(data.sequences, skips)
         if going_on:
@@ -387,13 +405,15 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             skip_connection=skips,
             n_tokens=0 if self.embedding_dim is None else self.vocabulary_size_,
             embedding_dim=self.embedding_dim,
+            missing_decay=self.missing == "decay",
         )
 
     def _check_same_network(self, before, now):
         changed = [field.name for field in fields(now) if getattr(now, field.name) != getattr(before, field.name)]
         if changed:
+            names = ", ".join(changed).replace("missing_decay", "missing")
             raise ValueError(
-                f"{', '.join(changed)} cannot change between calls that go on with a trained network. Set "
+                f"{names} cannot change between calls that go on with a trained network. Set "
                 "warm_start=False, or clone the estimator."
             )
 
@@ -454,12 +474,23 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
 
     def _learn_skip_connection(self, linear_models, data, rows):
         """Learn whether inputs skip the layers, and the scales of the changes that the layers then see."""
-        self.skip_connection_ = self.embedding_dim is None and self._skips(linear_models)
+        self.skip_connection_ = self._reads_values() and self._skips(linear_models)
         if self.skip_connection_:
             shift, scale = self._scaling_of(differences, data, rows)
             change = [(differences(data.sequences[part]) != 0).any(axis=0) for part in self._parts(data, rows)]
             scale[~np.any(change, axis=0)] = 0
             self._shift, self._scale = np.append(shift, self._shift), np.append(scale, self._scale)
+
+    def _reads_values(self):
+        """Whether the layers and the output layer can read values as they are."""
+        return self.embedding_dim is None and self.missing == "error"
+
+    def _learn_unit_of_time(self, data, rows):
+        """Learn the unit in which decay sees the times since a feature was observed: their mean."""
+        if self.missing == "decay":
+            mean = self._scaler("the times of X", elapsed, data, rows).mean_
+            unit = np.where(mean > 0, mean, 1)
+            self._shift, self._scale = np.append(0 * unit, self._shift), np.append(1 / unit, self._scale)
 
     def _parts(self, data, rows):
         """The training rows, some at a time."""
@@ -470,13 +501,17 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         sequences = data.sequences
         if not self.standardize or self.embedding_dim is not None:
             return np.zeros(sequences.n_features), np.ones(sequences.n_features)
-        lengths, weights = sequences.lengths, data.sequence_weights()
+        scaler = self._scaler("X", values_of, data, rows)
+        return scaler.mean_.astype(np.float64), 1 / scaler.scale_.astype(np.float64)
+
+    def _scaler(self, name, values_of, data, rows):
+        """A scaler of values over all time steps of the training rows."""
+        sequences, lengths, weights = data.sequences, data.sequences.lengths, data.sequence_weights()
         weights = weights / weights.max()
         parts = (
             (values_of(sequences[part]), np.repeat(weights[part], lengths[part])) for part in self._parts(data, rows)
         )
-        scaler = fit_scaler("X", parts)
-        return scaler.mean_.astype(np.float64), 1 / scaler.scale_.astype(np.float64)
+        return fit_scaler(name, parts)
 
     def _initialize_outputs(self, network, data, rows, linear_models):
         """Start the output layer from what needs no training: a constant, and nothing of the inputs that skip to it."""
@@ -531,4 +566,5 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = self.missing == "decay"
         return tags

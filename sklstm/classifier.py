@@ -78,6 +78,7 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         return_sequences=False,
         skip_connection=False,
         embedding_dim=None,
+        missing="error",
         dropout=0.0,
         recurrent_dropout=0.0,
         class_weight=None,

@@ -48,6 +48,17 @@ embedding_dim : int or None, default=None
     for each. Numbers that the first training sequences do not have begin with zeros, and those beyond the highest
     share one. None takes `X` as it is.
 
+missing : {"error", "decay"}, default="error"
+    What NaN in `X` is:
+
+    - "error": an error.
+    - "decay" [16]_: a missing value, as GRU-D has it, here for every cell. The first layer sees in its place the
+      feature's last value, which decays towards the mean with the time since it was observed, and besides which values
+      are observed. Before each time step the layer's state decays too, an LSTM's memory with it, by how long ago each
+      feature was observed. How fast is learnt: a rate is linear in these times, or 0 where that is negative. Times are
+      those that :class:`~sklstm.Sequences` know; without them, steps are one unit apart. Infinity remains an error.
+      Does not go with `bidirectional`, `skip_connection` ("auto" is then off) or `embedding_dim`.
+
 dropout : float, default=0.0
     Share of the units that a training step leaves out [8]_, in [0, 1): of each layer's output as the next one sees it,
     drawn anew at every time step, and of what the output layer sees, but never of the inputs. The others count more to
@@ -72,9 +83,9 @@ solver : {"adam", "adamw", "rmsprop", "sgd", "lbfgs"}, default="adam"
       have no effect.
 
 alpha : float, default=0.0001
-    Strength of the penalty on the weights (not the biases nor the embedding), divided by the size of the minibatch;
-    with ``solver="lbfgs"``, by the sum of the sequences' weights. With ``solver="adamw"`` a step takes the share
-    ``learning_rate * alpha`` off the weights instead.
+    Strength of the penalty on the weights (not the biases, the embedding nor the decay of inputs), divided by the size
+    of the minibatch; with ``solver="lbfgs"``, by the sum of the sequences' weights. With ``solver="adamw"`` a step
+    takes the share ``learning_rate * alpha`` off the weights instead.
 
 l1_ratio : float, default=0.0
     Share of the L1 norm in the penalty, in [0, 1]: the penalty is
@@ -233,7 +244,9 @@ Notes
 -----
 The user guide has each cell's equations. Weights start Glorot-uniform, orthogonal within each recurrent gate; the
 layers' biases at 0, but for the forget gate's 1; embeddings normal with a standard deviation of 0.1; the output layer's
-biases at the constant with the least loss, and what it has for inputs that skip the layers at 0 or a linear model.
+biases at the constant with the least loss, and what it has for inputs that skip the layers at 0 or a linear model. With
+``missing="decay"``, rates of decay start at 0.1 for inputs and at some 0.01 for units, at the mean time since a value
+was observed: almost as if the last value were carried forward.
 
 References
 ----------
@@ -258,6 +271,8 @@ References
 .. [14] Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017.
 .. [15] Smith and Topin, "Super-convergence: very fast training of neural networks using large learning rates",
    arXiv:1708.07120, 2018.
+.. [16] Che, Purushotham, Cho, Sontag and Liu, "Recurrent neural networks for multivariate time series with missing
+   values", Scientific Reports 8:6085, 2018.
 """.strip()
 
 

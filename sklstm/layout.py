@@ -11,6 +11,9 @@ from ._core.kernels import ACTIVATIONS, HEAD, LAYER, PANELS, RECURRENT_ACTIVATIO
 CELLS = kernels.registry()
 POOLINGS = ("last", "mean", "max", "attention")
 
+# The names by which fused functions of the core are picked.
+TYPE_NAMES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
+
 CACHE_LINE = 64  # bytes
 LINE = CACHE_LINE // 4  # numbers, in single precision
 
@@ -32,6 +35,7 @@ class Architecture:
     skip_connection: bool = False
     n_tokens: int = 0
     embedding_dim: int | None = None
+    missing_decay: bool = False
 
     @cached_property
     def n_directions(self):
@@ -41,6 +45,8 @@ class Architecture:
     @cached_property
     def n_inputs(self):
         """Width of the first layer's input."""
+        if self.missing_decay:
+            return 2 * self.n_features
         return self.embedding_dim or self.n_features
 
     @cached_property
@@ -72,6 +78,10 @@ def parameter_shapes(architecture):
     if architecture.embedding_dim:
         # One row more, for tokens that the training data do not have.
         others["embedding.W"] = (architecture.n_tokens + 1, architecture.embedding_dim)
+    if architecture.missing_decay:
+        others["decay.w"] = others["decay.b"] = (architecture.n_features,)
+        weights["layer_0.W_d"] = (architecture.n_features, architecture.hidden_layer_sizes[0])
+        others["layer_0.b_d"] = (architecture.hidden_layer_sizes[0],)
     n_inputs = architecture.n_inputs
     for level, n_units in enumerate(architecture.hidden_layer_sizes):
         for reverse in range(architecture.n_directions):
@@ -167,7 +177,9 @@ class Layout:
     @property
     def keeps_steps(self):
         """Whether anything is kept of every time step, even without the way back."""
-        return len(self.levels) > 1 or self._architecture.wants_table or self._architecture.embedding_dim is not None
+        architecture = self._architecture
+        makes_inputs = architecture.embedding_dim is not None or architecture.missing_decay
+        return len(self.levels) > 1 or architecture.wants_table or makes_inputs
 
     def _head(self):
         architecture = self._architecture
@@ -200,3 +212,8 @@ def aligned(size, dtype):
     memory = np.empty(size * dtype.itemsize + CACHE_LINE, dtype=np.uint8)
     start = -memory.ctypes.data % CACHE_LINE
     return memory[start : start + size * dtype.itemsize].view(dtype)
+
+
+def grown(buffer, size):
+    """The buffer, or a larger one where it is too small."""
+    return buffer if len(buffer) >= size else aligned(size, buffer.dtype)

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._core import backprop, embedding, kernels
+from ._core import backprop, kernels
 from .head import Head
-from .layout import Layout, aligned
-from .network import TYPE_NAMES, as_they_are, embedded, longest_first, steps_of
+from .inputs import as_they_are, first_inputs
+from .layout import TYPE_NAMES, Layout, aligned, grown
+from .network import longest_first, steps_of
 from .sequences import offsets_of
 
 # Time steps that go through the core together. What the way back leaves of so many is still in the cache when the
@@ -43,13 +44,14 @@ class Minibatch:
     network : Network
     sequences : Sequences
     shift, scale : ndarray of shape (n_features,) or (2 n_features,)
-        Inputs are standardised as (x - shift) * scale; those that skip the layers by the second half, if there is one.
+        Inputs are standardised as (x - shift) * scale; values by the second half, if there is one. The first is that of
+        their changes, if values skip the layers, and of the times since they were observed, if these decay.
     n_threads : int
     max_memory : float or None
         Most megabytes to work in. Where they do not suffice for all time steps, early segments are computed a second
         time on the way back, from the state before each of them (Chen et al. 2016). The results are the same.
     input_gradient : bool
-        Whether the derivatives by the standardised inputs, or by the embeddings, are wanted.
+        Whether the derivatives by the standardised inputs, or by what is made of them, are wanted.
     """
 
     def __init__(self, network, sequences, shift, scale, n_threads, max_memory=None, input_gradient=False):
@@ -58,8 +60,8 @@ class Minibatch:
         self.max_threads, self.max_memory = n_threads, max_memory
         self.starts, self.lengths = sequences.offsets[:-1], sequences.lengths
         self._ragged = self.lengths.min() != self.lengths.max()
-        self._embeds = network.architecture.embedding_dim is not None
-        self._layout = Layout(network.architecture, network.parts, input_gradient or self._embeds)
+        self._first_inputs = first_inputs(network, sequences, shift, scale)
+        self._layout = Layout(network.architecture, network.parts, input_gradient or self._first_inputs.wants_dx)
         self._stacks = [stack for level in self._layout.levels for stack in level]
         self._head = Head(network, n_threads)
         self.gradient = aligned(len(network.parameters), network.dtype)
@@ -91,12 +93,7 @@ class Minibatch:
         # A thread without a block would only be waited for.
         self._n_threads = min(self.max_threads, -(-len(rows) // backprop.ROWS))
         network.pack(self._layout, way_back=True, n_threads=self._n_threads, packed=self._packed)
-        skipped = self.sequences.values, starts, self.shift, self.scale
-        first_inputs = skipped
-        if self._embeds:
-            table = embedded(network, self.sequences.values, starts, lengths, self._n_steps)
-            first_inputs = as_they_are(table, self._places)
-        self._inputs, self._tables = [first_inputs], []
+        self._inputs, self._tables = [self._first_inputs.forward(starts, lengths, self._places, self._n_threads)], []
         self._head.begin(lengths, self._n_steps)
         for level in self._layout.levels[:-1]:
             table = np.empty((self._n_steps, sum(stack.n_outputs for stack in level)), dtype=network.dtype)
@@ -113,6 +110,7 @@ class Minibatch:
                 backprop.last_states(
                     stack.array, self._state[self._states[k]], len(rows), self._head.features, stack.column
                 )
+        skipped = self.sequences.values, starts, self.shift, self.scale
         return rows, self._head.forward(self._packed, self._places, skipped, dropout)
 
     @property
@@ -137,11 +135,7 @@ class Minibatch:
                 k -= 1
                 self._stack_backward(k, dlast, dtable, dinput)
             dlast, dtable = dlast[:0], dinput
-        if self._embeds:
-            values = self.sequences.values
-            embedding.embed_backward[TYPE_NAMES[values.dtype], TYPE_NAMES[self.network.dtype]](
-                values, self._batch_starts, self._batch_lengths, dtable, self.network.part("embedding.W", self.gradient)
-            )
+        self._first_inputs.backward(dtable, self.gradient, self._scratch[0])
         return dtable
 
     def _segment_forward(self, k, segment, place):
@@ -151,7 +145,7 @@ class Minibatch:
         (self._forward_of_values if values is self.sequences.values else self._forward_of_table)(
             stack.array, self.network.parameters, self._packed, self._dropout, self._state[self._states[k]],
             self._work[place.where], values, starts, self._batch_lengths, segment.cumulative, segment.first,
-            segment.last, shift, scale, table, stack.column, self._places, self._n_threads,
+            segment.last, shift, scale, table, stack.column, self._first_inputs.gamma, self._places, self._n_threads,
         )  # fmt: skip
 
     def _stack_backward(self, k, dlast, dtable, dinput):
@@ -164,7 +158,8 @@ class Minibatch:
             self._backward(
                 stack.array, self.network.parameters, self._packed, self._dropout, self._state[self._states[k]],
                 self._work[place.where], self._batch_lengths, segment.cumulative, segment.first, segment.last,
-                dlast, dtable, stack.column, self.gradient, dinput, self._places, self._scratch, self._n_threads,
+                dlast, dtable, stack.column, self.gradient, dinput, self._first_inputs.gamma, self._places,
+                self._scratch, self._n_threads,
             )  # fmt: skip
 
     def _make_room(self, lengths):
@@ -184,8 +179,8 @@ class Minibatch:
             self._carried.append(carried)
             start += size
         room = self._place(len(lengths), start)
-        self._state = _grown(self._state, start)
-        self._work = _grown(self._work, room)
+        self._state = grown(self._state, start)
+        self._work = grown(self._work, room)
         self._made_for = made_for
 
     def _cut(self, lengths):
@@ -241,9 +236,5 @@ class Minibatch:
         size = self._packed.size + max(state_size, self._state.size) + self._scratch.size + self.gradient.size
         size += self._head.size(n_sequences, self._n_steps, self.network.dtype.itemsize)
         # The tables between the levels, and their derivatives of one level at a time and of the one above it.
-        widths = [level[0].n_inputs for level in self._layout.levels[1 - self._embeds :]]
-        return size + self._n_steps * (sum(widths) + sum(sorted(widths)[-2:]))
-
-
-def _grown(buffer, size):
-    return buffer if len(buffer) >= size else aligned(size, buffer.dtype)
+        widths = [level[0].n_inputs for level in self._layout.levels[1 - self._first_inputs.wants_dx :]]
+        return size + self._n_steps * (sum(widths) + sum(sorted(widths)[-2:]) + self._first_inputs.n_kept)

@@ -6,18 +6,20 @@ clipping, snapshots and the optimizers see one array.
 
 import numpy as np
 
-from ._core import backprop, embedding, inference
+from ._core import backprop, inference
 from ._core import head as core_head
 from .head import Head
-from .layout import CELLS, Layout, aligned, layer_name, parameter_shapes
+from .inputs import as_they_are, first_inputs
+from .layout import CELLS, TYPE_NAMES, Layout, aligned, layer_name, parameter_shapes
 from .sequences import offsets_of
 from .threads import single_threaded_blas
 
-# The names by which fused functions of the core are picked.
-TYPE_NAMES = {np.dtype(np.float32): "float", np.dtype(np.float64): "double"}
-
 # Standard deviation that embeddings start with: larger ones drown what little a rare word has learnt.
 EMBEDDING_SCALE = 0.1
+
+# Rates of decay at the mean time since a value was observed: near those of values that are carried forward, but at 0 a
+# rate would have no gradient.
+FIRST_INPUT_DECAY, FIRST_STATE_DECAY = 0.1, 0.01
 
 # Time steps that predictions keep the layers' outputs of, where they need them.
 PREDICTED_AT_A_TIME = 1 << 17
@@ -66,6 +68,10 @@ class Network:
                 for gate in range(cell["n_gates"]):
                     W_h[:, gate * n_units : (gate + 1) * n_units] = _orthogonal(n_units, rng)
                 self.part(f"{name}.v")[:] = np.repeat(cell["initial"], n_units)
+        if architecture.missing_decay:
+            self.part("decay.w")[:] = FIRST_INPUT_DECAY
+            W_d = self.part("layer_0.W_d")
+            W_d[:] = rng.uniform(0, 2 * FIRST_STATE_DECAY / len(W_d), W_d.shape)
         names = ["output.W"]
         if architecture.pooling == "attention":
             names += ["attention.W", "attention.v"]
@@ -97,7 +103,7 @@ class Network:
         packed, states, scratch = self._for_prediction or self._prepare_prediction()
         if self._fixed:
             self._for_prediction = packed, states, scratch
-        prediction = _Prediction(self, packed, states, scratch, sequences.values, shift, scale, n_threads)
+        prediction = _Prediction(self, packed, states, scratch, sequences, shift, scale, n_threads)
         result = np.empty((len(sequences.values) if by_step else len(lengths), n_columns), dtype=self.dtype)
         for first, last in self._parts(lengths):
             some = prediction.run(starts[first:last], lengths[first:last])
@@ -159,9 +165,10 @@ class Network:
 class _Prediction:
     """Predictions of parts of the same sequences."""
 
-    def __init__(self, network, packed, states, scratch_size, values, shift, scale, n_threads):
+    def __init__(self, network, packed, states, scratch_size, sequences, shift, scale, n_threads):
         self._network, self._packed, self._states = network, packed, states
-        self._values, self._shift, self._scale = values, shift, scale
+        self._values, self._shift, self._scale = sequences.values, shift, scale
+        self._first_inputs = first_inputs(network, sequences, shift, scale)
         self._n_threads = n_threads
         self._scratch = aligned(n_threads * scratch_size, network.dtype).reshape(n_threads, scratch_size)
         self.head = Head(network, n_threads)
@@ -172,11 +179,8 @@ class _Prediction:
         architecture, dtype = network.architecture, network.dtype
         places = offsets_of(lengths)[:-1]
         n_steps = int(lengths.sum()) if network.layout.keeps_steps else 0
-        values, shift, scale = self._values, self._shift, self._scale
         self.head.begin(lengths, n_steps)
-        inputs = values, starts, shift, scale
-        if architecture.embedding_dim:
-            inputs = as_they_are(embedded(network, values, starts, lengths, n_steps), places)
+        inputs = self._first_inputs.forward(starts, lengths, places, self._n_threads)
         states = iter(self._states)
         top = network.layout.levels[-1]
         for level in network.layout.levels:
@@ -188,28 +192,15 @@ class _Prediction:
                 state = np.zeros((len(lengths), size), dtype=dtype)
                 inference.run[TYPE_NAMES[dtype], TYPE_NAMES[inputs[0].dtype]](
                     stack.array, network.parameters, self._packed, self._scratch, inputs[0], inputs[1], lengths,
-                    inputs[2], inputs[3], state, True, table, stack.column, places, self._n_threads,
+                    inputs[2], inputs[3], state, True, table, stack.column, self._first_inputs.gamma, places,
+                    self._n_threads,
                 )  # fmt: skip
                 if level is top and not architecture.wants_table:
                     width = architecture.hidden_layer_sizes[-1]
                     self.head.features[:, stack.column : stack.column + width] = state[:, h : h + width]
             if level is not top:
                 inputs = as_they_are(table, places)
-        return self.head.forward(self._packed, places, (values, starts, shift, scale))
-
-
-def embedded(network, values, starts, lengths, n_steps):
-    """The embeddings of sequences' tokens, (n_steps, embedding_dim)."""
-    table = np.empty((n_steps, network.architecture.embedding_dim), dtype=network.dtype)
-    embedding.embed[TYPE_NAMES[values.dtype], TYPE_NAMES[network.dtype]](
-        values, starts, lengths, network.part("embedding.W"), table
-    )
-    return table
-
-
-def as_they_are(table, places):
-    """Inputs of a stack, from rows of a table that need no scaling: with where sequences begin, shift and scale."""
-    return table, places, np.zeros(table.shape[1]), np.ones(table.shape[1])
+        return self.head.forward(self._packed, places, (self._values, starts, self._shift, self._scale))
 
 
 def longest_first(starts, lengths):

@@ -44,10 +44,10 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
 
         - "squared_error": the mean.
         - "absolute_error": the median, which outliers do not move.
-        - "huber" [16]_: the mean, but that outliers count less: squared up to an error of `delta`, linear beyond.
-        - "quantile" [17]_: the value below which the share `quantile` of the targets lies.
+        - "huber" [17]_: the mean, but that outliers count less: squared up to an error of `delta`, linear beyond.
+        - "quantile" [18]_: the value below which the share `quantile` of the targets lies.
         - "poisson": the mean of counts, or of other targets that are never negative, by the Poisson deviance.
-        - "gaussian_nll" [18]_: the mean and the standard deviation of a normal distribution, by its negative log
+        - "gaussian_nll" [19]_: the mean and the standard deviation of a normal distribution, by its negative log
           likelihood; ``predict(X, return_std=True)`` returns both.
 
     quantile : float or list of float, default=0.5
@@ -68,9 +68,9 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
     sklstm.preprocessing.sliding_windows : Windows of long series, for forecasting.
 
     {notes}
-    .. [16] Huber, "Robust estimation of a location parameter", Annals of Mathematical Statistics 35(1):73-101, 1964.
-    .. [17] Koenker and Bassett, "Regression quantiles", Econometrica 46(1):33-50, 1978.
-    .. [18] Nix and Weigend, "Estimating the mean and variance of the target probability distribution", ICNN 1994.
+    .. [17] Huber, "Robust estimation of a location parameter", Annals of Mathematical Statistics 35(1):73-101, 1964.
+    .. [18] Koenker and Bassett, "Regression quantiles", Econometrica 46(1):33-50, 1978.
+    .. [19] Nix and Weigend, "Estimating the mean and variance of the target probability distribution", ICNN 1994.
 
     Examples
     --------
@@ -104,6 +104,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
         return_sequences=False,
         skip_connection="auto",
         embedding_dim=None,
+        missing="error",
         dropout=0.0,
         recurrent_dropout=0.0,
         loss="squared_error",
@@ -283,7 +284,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
             )
 
     def _linear_models(self, data, rows):
-        if self.embedding_dim is not None or not (self.skip_connection == "auto" or self._may_start_linear()):
+        if not (self._reads_values() and (self.skip_connection == "auto" or self._may_start_linear())):
             return None
         sequences, places = data.sequences, data.places(rows)
         steps = sequences.values[places if data.by_step else sequences.offsets[1:][places] - 1].astype(np.float64)

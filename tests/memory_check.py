@@ -18,11 +18,13 @@ def main():
     for k, (n, longest, n_features) in enumerate(shapes):
         X = [rng.normal(size=(length, n_features)) for length in rng.integers(1, longest + 1, size=n)]
         options = {"hidden_layer_sizes": [(1,), (7, 3), (33,), (16, 5, 9), (257,)][k], "max_iter": 3, "n_jobs": 2}
-        regressor = LSTMRegressor(**options, dtype=["float32", "float64"][k % 2]).fit(X, rng.normal(size=(n, 1 + k)))
+        missing, dtype = ["error", "decay"][k in (1, 4)], ["float32", "float64"][k % 2]
+        holed = [np.where(x > 1, np.nan, x) if missing == "decay" else x for x in X]
+        regressor = LSTMRegressor(**options, missing=missing, dtype=dtype).fit(holed, rng.normal(size=(n, 1 + k)))
         classifier = LSTMClassifier(**options, early_stopping=n > 30, solver="sgd")
         classifier.partial_fit(X, rng.integers(0, 2 + k, size=n), classes=np.arange(2 + k))
         classifier.fit(X + X, np.arange(2 * n) % 2)
-        print(k, regressor.predict(X).shape, classifier.predict_proba(X).shape)
+        print(k, regressor.predict(holed).shape, classifier.predict_proba(X).shape)
 
 
 if __name__ == "__main__":

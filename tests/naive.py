@@ -9,6 +9,7 @@ import numpy as np
 from sklstm import Sequences
 from sklstm.layout import Architecture
 from sklstm.network import Network
+from sklstm.sequences import time_gaps
 
 
 def logistic(z):
@@ -49,7 +50,8 @@ CELLS = {"lstm": lstm_step, "peephole": peephole_step, "gru": gru_step, "rnn": r
 
 def outputs(network, sequences, shift, scale):
     """Outputs of the network in the order of the sequences, (n_sequences, n_outputs) or (total steps, n_outputs)."""
-    found = [_outputs_of_one(network, np.float64(x), shift, scale) for x in sequences]
+    gaps = np.split(time_gaps(sequences), sequences.offsets[1:-1])
+    found = [_outputs_of_one(network, np.float64(x), gap, shift, scale) for x, gap in zip(sequences, gaps, strict=True)]
     return np.concatenate(found) if network.architecture.return_sequences else np.array(found)
 
 
@@ -57,8 +59,8 @@ def part(network, name):
     return network.part(name).astype(np.float64)
 
 
-def _outputs_of_one(network, x, shift, scale):
-    h, last = hidden(network, x, shift, scale)
+def _outputs_of_one(network, x, gaps, shift, scale):
+    h, last = hidden(network, x, shift, scale, gaps)
     F = x.shape[1]
     skipping = np.clip((x - shift[-F:]) * scale[-F:], -1e9, 1e9)[:, : F * network.architecture.skip_connection]
     if network.architecture.return_sequences:
@@ -68,7 +70,7 @@ def _outputs_of_one(network, x, shift, scale):
     return seen @ part(network, "output.W") + part(network, "output.b")
 
 
-def hidden(network, x, shift, scale):
+def hidden(network, x, shift, scale, gaps=None):
     """The top layers' h at every time step, and after the last they take."""
     architecture, F = network.architecture, x.shape[1]
     inputs = (x - shift[-F:]) * scale[-F:]
@@ -79,8 +81,11 @@ def hidden(network, x, shift, scale):
     if architecture.embedding_dim:
         tokens = np.where((x >= 0) & (x < architecture.n_tokens), x, architecture.n_tokens).astype(int).ravel()
         inputs = part(network, "embedding.W")[tokens]
+    gamma = None
+    if architecture.missing_decay:
+        inputs, gamma = decayed(network, inputs, np.minimum(elapsed(x, gaps) * scale[:F], 1e9))
     for level in range(len(architecture.hidden_layer_sizes)):
-        forward = _layer(network, f"layer_{level}", inputs)
+        forward = _layer(network, f"layer_{level}", inputs, gamma if level == 0 else None)
         last = forward[-1]
         if architecture.bidirectional:
             back = _layer(network, f"layer_{level}.reverse", inputs[::-1])
@@ -89,13 +94,34 @@ def hidden(network, x, shift, scale):
     return inputs, last
 
 
-def _layer(network, name, inputs):
+def elapsed(x, gaps):
+    """The time since each value was last observed, or since the first step."""
+    delta = np.zeros(x.shape)
+    for t in range(1, len(x)):
+        delta[t] = gaps[t] + np.where(np.isnan(x[t - 1]), delta[t - 1], 0)
+    return delta
+
+
+def decayed(network, x, delta):
+    """What a network sees of values that may be missing, and what is left of its state before each time step."""
+    w, b, W_d, b_d = (part(network, name) for name in ["decay.w", "decay.b", "layer_0.W_d", "layer_0.b_d"])
+    last, seen = np.zeros(x.shape[1]), []
+    for x_t, delta_t in zip(x, delta, strict=True):
+        m = ~np.isnan(x_t)
+        last = np.where(m, x_t, last)
+        seen.append([*np.where(m, x_t, np.exp(-np.maximum(0, w * delta_t + b)) * last), *m])
+    return np.array(seen), np.exp(-np.maximum(0, delta @ W_d + b_d))
+
+
+def _layer(network, name, inputs, gamma=None):
     architecture = network.architecture
     W_x, W_h, v = (part(network, f"{name}.{which}") for which in ["W_x", "W_h", "v"])
     h, c = np.zeros(len(W_h)), np.zeros(len(W_h))
     a, s = ACTIVATIONS[architecture.activation], RECURRENT_ACTIVATIONS[architecture.recurrent_activation]
     found = []
-    for x in inputs:
+    for t, x in enumerate(inputs):
+        if gamma is not None:
+            h, c = gamma[t] * h, gamma[t] * c
         h, c = CELLS[architecture.cell](x, h, c, W_x, W_h, v, a, s)
         found.append(h)
     return np.array(found)
@@ -192,6 +218,9 @@ ARCHITECTURES = {
     "tokens": {"embedding_dim": 3, "n_tokens": 5},
     "tokens of both": {"embedding_dim": 3, "n_tokens": 5, "bidirectional": True, "pooling": "mean"},
     "each token": {"embedding_dim": 3, "n_tokens": 5, "return_sequences": True},
+    "decay": {"missing_decay": True},
+    "decay, mean": {"missing_decay": True, "pooling": "mean"},
+    "decay, each step": {"missing_decay": True, "return_sequences": True},
 }
 DROPOUT = {"seed": 5, "between": 0.3, "recurrent": 0.25}
 
@@ -202,6 +231,9 @@ def random_network(n_features, sizes, n_outputs, dtype="float64", cell="lstm", s
     rng = np.random.RandomState(seed)
     network.initialize(rng)
     network.parameters[network.n_weights :] += rng.uniform(-0.5, 0.5, len(network.parameters) - network.n_weights)
+    if network.architecture.missing_decay:
+        network.part("layer_0.W_d")[:] += rng.uniform(-0.5, 0.5, network.part("layer_0.W_d").shape)
+        network.part("decay.w")[:] += 0.5  # some values decay, others do not yet
     return network
 
 
@@ -210,8 +242,23 @@ def random_sequences(lengths, n_features, dtype="float64", seed=1):
     return Sequences(values, np.cumsum([0, *lengths]))
 
 
+def with_missing_values(sequences, seed=5):
+    """Half of the values missing, all of the first sequence's, and steps at any times."""
+    rng = np.random.RandomState(seed)
+    values = np.where(rng.uniform(size=sequences.values.shape) < 0.5, np.nan, sequences.values)
+    values[: sequences.offsets[1]] = np.nan
+    return Sequences(values, sequences.offsets, times=np.cumsum(rng.exponential(size=len(values))))
+
+
 def random_problem(n_features, sizes, n_outputs, lengths, shift, scale, **architecture):
-    """A network, sequences, and what they are standardised by; of tokens, if there are embeddings, some unknown."""
+    """A network, sequences, and what they are standardised by.
+
+    Sequences are of tokens, if there are embeddings, some unknown; and have missing values, if these decay.
+    """
+    if architecture.get("missing_decay"):
+        network = random_network(n_features, sizes, n_outputs, **architecture)
+        sequences = with_missing_values(random_sequences(lengths, n_features))
+        return network, sequences, np.append(0 * shift, shift), np.append(0 * scale + 0.7, scale)
     if not architecture.get("embedding_dim"):
         network = random_network(n_features, sizes, n_outputs, **architecture)
         return network, random_sequences(lengths, n_features), shift, scale

@@ -122,7 +122,7 @@ def run(network, sequences, state=None, shift=SHIFT, scale=SCALE):
     starts = sequences.offsets[:-1]
     inference.run[TYPE_NAMES[network.dtype], TYPE_NAMES[sequences.dtype]](
         layers, network.parameters, packed, scratch, sequences.values, starts, sequences.lengths, shift, scale, after,
-        state is None, h, 0, starts, 2,
+        state is None, h, 0, np.empty((0, 1), network.dtype), starts, 2,
     )  # fmt: skip
     return h, after
 
@@ -169,7 +169,7 @@ def test_initial_parameters(architecture):
     for name, (where, _) in network.parts.items():
         part = network.part(name)
         assert np.isfinite(part).all()
-        is_weight = name == "attention.v" or (name.endswith(("W", "W_x", "W_h")) and name != "embedding.W")
+        is_weight = name == "attention.v" or (name.endswith(("W", "W_x", "W_h", "W_d")) and name != "embedding.W")
         assert where.stop <= network.n_weights if is_weight else where.start >= network.n_weights
         if name.endswith("W_x"):
             assert_glorot(part, len(part), part.shape[1] // 4)

@@ -452,6 +452,7 @@ VALUES = {
     "return_sequences": ["yes", None, 2],
     "skip_connection": ["yes", None, 2],
     "embedding_dim": [0, -1, 2.5, "8"],
+    "missing": ["ignore", None, True],
     "dropout": [-0.1, 1, "a", None, NAN],
     "recurrent_dropout": [-0.1, 1, "a", None, NAN],
     "solver": ["lbfgs!", None, 3],

@@ -16,6 +16,7 @@ MODELS = [
     LSTMRegressor(bidirectional=True),
     LSTMClassifier(pooling="attention"),
     LSTMRegressor(skip_connection=True),
+    LSTMRegressor(missing="decay", cell="gru"),
     LSTMRegressor(loss="quantile"),
     # With an LSTM, the penalty that the checks set outweighs the small deviance of their targets.
     LSTMRegressor(loss="poisson", cell="gru"),

@@ -153,7 +153,8 @@ def forward(
     Py_ssize_t first, Py_ssize_t last,     # its steps: first <= t < last
     const double[::1] shift, const double[::1] scale,
     floating[:, ::1] table, Py_ssize_t column,  # out: the top layer's h, if it has rows, into these columns
-    const int64_t[::1] places,             # (B,) where each sequence begins in the table
+    const floating[:, ::1] gamma,          # (steps, H) what is left of the first layer's state, if it has rows
+    const int64_t[::1] places,             # (B,) where each sequence begins in both tables
     int n_threads,
 ):
     """One segment forward, from the state that the one before left; what the way back needs stays in `segment`."""
@@ -161,13 +162,14 @@ def forward(
     cdef const layer_t* layers = <const layer_t*> (stack + 1)
     cdef Py_ssize_t n = cumulative.shape[0] - 1, n_blocks = (n + BLOCK_ROWS - 1) // BLOCK_ROWS, block
     cdef floating* h_table = &table[0, column] if table.shape[0] else NULL
+    cdef const floating* left = &gamma[0, 0] if gamma.shape[0] else NULL
     with nogil:
         if first == 0:
             memset(&state[0], 0, _state(stack, layers, 0, lengths.shape[0]).dh * sizeof(floating))
         for block in prange(n_blocks, schedule="dynamic", num_threads=n_threads):
             _forward_block(stack, layers, &params[0], &packed[0], &dropout, &state[0], &segment[0], &values[0, 0],
                            &starts[0], &lengths[0], lengths.shape[0], &cumulative[0], n, block, first, last, &shift[0],
-                           &scale[0], h_table, table.shape[1], &places[0])
+                           &scale[0], h_table, table.shape[1], left, &places[0])
 
 
 cdef void _forward_block(
@@ -176,7 +178,7 @@ cdef void _forward_block(
     floating* state, floating* segment,
     const value_t* values, const int64_t* starts, const int64_t* lengths, Py_ssize_t B, const int64_t* cumulative,
     Py_ssize_t n, Py_ssize_t block, Py_ssize_t first, Py_ssize_t last, const double* shift, const double* scale,
-    floating* table, Py_ssize_t table_row, const int64_t* places,
+    floating* table, Py_ssize_t table_row, const floating* gamma, const int64_t* places,
 ) noexcept nogil:
     cdef Py_ssize_t begin = block * BLOCK_ROWS, n_rows = min(BLOCK_ROWS, n - begin), row = cumulative[begin]
     cdef const layer_t* layer
@@ -198,7 +200,8 @@ cdef void _forward_block(
                       segment + kept.c + (begin + row) * layer.C,
                       state + at.h + begin * layer.H, state + at.c + begin * layer.C,
                       x_above, layer[1].K if x_above != NULL else 0,
-                      <floating*> NULL if x_above != NULL else table, table_row, places + begin)
+                      <floating*> NULL if x_above != NULL else table, table_row,
+                      gamma if k == 0 else NULL, places + begin)
 
 
 def backward(
@@ -213,7 +216,8 @@ def backward(
     Py_ssize_t column,
     floating[::1] gradient,                # in and out: as params
     floating[:, ::1] dinput,               # (steps, F)  grows by the derivatives by the standardised input, if wanted
-    const int64_t[::1] places,             # (B,) where each sequence begins in both tables
+    floating[:, ::1] gamma,                # (steps, H)  in: as in `forward`; out: the derivatives by the rates
+    const int64_t[::1] places,             # (B,) where each sequence begins in all tables
     floating[:, ::1] scratch,              # (n_threads, SCRATCH)
     int n_threads,
 ):
@@ -225,6 +229,7 @@ def backward(
     cdef Py_ssize_t block, task, k, width, n_tasks = 0
     cdef const floating* dh_table = &dtable[0, column] if dtable.shape[0] else NULL
     cdef floating* dx = &dinput[0, 0] if stack.wants_dx else NULL
+    cdef floating* left = &gamma[0, 0] if gamma.shape[0] else NULL
     for k in range(stack.n_layers):
         width = _tile_width(layers + k, panel(&params[0]), n_threads)
         n_tasks += (layers[k].G + width - 1) // width
@@ -234,7 +239,7 @@ def backward(
             _begin_backward(stack, layers, &state[0], B, &dlast[0, column] if dlast.shape[0] else NULL, dlast.shape[1])
         for block in prange(n_blocks, schedule="dynamic", num_threads=n_threads):
             _backward_block(stack, layers, &params[0], &packed[0], &dropout, &state[0], &segment[0], &lengths[0], B,
-                            &cumulative[0], n, block, first, last, dh_table, dtable.shape[1], dx, &places[0])
+                            &cumulative[0], n, block, first, last, dh_table, dtable.shape[1], dx, left, &places[0])
         for task in prange(n_tasks, schedule="dynamic", num_threads=n_threads):
             _gradient_task(stack, layers, &segment[0], cumulative[n], n, &gradient[0], &scratch[threadid(), 0], task,
                            n_threads)
@@ -262,7 +267,7 @@ cdef void _backward_block(
     const dropout_t* dropout,
     floating* state, floating* segment, const int64_t* lengths, Py_ssize_t B, const int64_t* cumulative,
     Py_ssize_t n, Py_ssize_t block, Py_ssize_t first, Py_ssize_t last,
-    const floating* dtable, Py_ssize_t table_row, floating* dinput, const int64_t* places,
+    const floating* dtable, Py_ssize_t table_row, floating* dinput, floating* gamma, const int64_t* places,
 ) noexcept nogil:
     cdef Py_ssize_t begin = block * BLOCK_ROWS, n_rows = min(BLOCK_ROWS, n - begin), row = cumulative[begin]
     cdef Py_ssize_t top = stack.n_layers - 1, S = cumulative[n], k
@@ -277,8 +282,9 @@ cdef void _backward_block(
         at = _state(stack, layers, k, B)
         layer_backward(stack, layer, params, packed, dropout, begin, n_rows, lengths + begin, first, last,
                        cumulative[begin + n_rows] - row, <const floating*> NULL if k == top else dx,
-                       dtable if k == top else NULL, table_row, places + begin, segment + kept.z + row * layer.Z,
-                       segment + kept.c + (begin + row) * layer.C,
+                       dtable if k == top else NULL, table_row, gamma if k == 0 else NULL, places + begin,
+                       segment + kept.xh + row * layer.K, segment + kept.z + row * layer.Z,
+                       segment + kept.c + (begin + row) * layer.C, state + at.c + begin * layer.C,
                        state + at.dh + begin * layer.H, state + at.dc + begin * layer.C,
                        state + at.dv + block * stack.V + layer.dv, dx if k > 0 or dinput != NULL else NULL)
     if dinput != NULL:

@@ -21,7 +21,8 @@ def run(
     floating[:, ::1] state,                # (n, state_size(...))  in and out: each sequence's h and c, layer by layer
     bint fresh,                            # whether the state is zero
     floating[:, ::1] table, Py_ssize_t column,  # out: the top layer's h, if it has rows, into these columns
-    const int64_t[::1] places,             # (n,) where each sequence begins in the table
+    const floating[:, ::1] gamma,          # (steps, H) what is left of the first layer's state, if it has rows
+    const int64_t[::1] places,             # (n,) where each sequence begins in both tables
     int n_threads,
 ):
     """Take sequences through a stack of layers."""
@@ -31,12 +32,13 @@ def run(
     cdef Py_ssize_t n_blocks = (n + BLOCK_ROWS - 1) // BLOCK_ROWS
     cdef Py_ssize_t block, first
     cdef floating* h_table = &table[0, column] if table.shape[0] else NULL
+    cdef const floating* left = &gamma[0, 0] if gamma.shape[0] else NULL
     with nogil:
         for block in prange(n_blocks, schedule="dynamic", num_threads=n_threads):
             first = block * BLOCK_ROWS
             _run_block(stack, layers, &params[0], &packed[0], &scratch[threadid(), 0], &values[0, 0],
                        &starts[first], &lengths[first], min(BLOCK_ROWS, n - first), &shift[0], &scale[0],
-                       &state[first, 0], fresh, h_table, table.shape[1], &places[first])
+                       &state[first, 0], fresh, h_table, table.shape[1], left, &places[first])
 
 
 def state_size(const int64_t[::1] layout):
@@ -85,7 +87,7 @@ cdef void _run_block(
     const value_t* values, const int64_t* starts, const int64_t* lengths, Py_ssize_t n,
     const double* shift, const double* scale,
     floating* state_rows,                  # (n, state_size)  in and out
-    bint fresh, floating* table, Py_ssize_t table_row, const int64_t* places,
+    bint fresh, floating* table, Py_ssize_t table_row, const floating* gamma, const int64_t* places,
 ) noexcept nogil:
     cdef const layer_t* layer
     cdef dropout_t dropout = dropout_t(0, 0, 0)
@@ -114,7 +116,8 @@ cdef void _run_block(
             layer_forward(stack, layer, params, packed, &dropout, 0, rows, lengths, first, first + STEPS, fresh, xh, z,
                           <floating*> NULL, state, state + n * layer.H, x_above,
                           layer[1].K if x_above != NULL else 0,
-                          <floating*> NULL if x_above != NULL else table, table_row, places)
+                          <floating*> NULL if x_above != NULL else table, table_row,
+                          gamma if k == 0 else NULL, places)
             xh += n * STEPS * layer.K
             state += n * (layer.H + layer.C)
     _copy_state(stack, layers, n, state_rows, states, True)

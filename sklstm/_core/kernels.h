@@ -53,6 +53,7 @@ typedef struct {
                           ptrdiff_t, REAL *);                                                                         \
         void (*tanh)(ptrdiff_t, const REAL *, REAL *);                                                                \
         void (*logistic)(ptrdiff_t, const REAL *, REAL *);                                                            \
+        void (*decay)(ptrdiff_t, REAL *);                                                                             \
         double (*sum_of_squares)(ptrdiff_t, const REAL *);                                                            \
         void (*scale)(ptrdiff_t, REAL, REAL *);                                                                       \
         void (*adam)(ptrdiff_t, REAL *, const REAL *, REAL *, REAL *, double, double, double, double, double,         \

@@ -14,6 +14,7 @@ cdef extern from "kernels.h":
                        const float* b, Py_ssize_t b_row, float* c, Py_ssize_t c_row, float* panels) noexcept nogil
         void tanh(Py_ssize_t n, const float* x, float* y) noexcept nogil
         void logistic(Py_ssize_t n, const float* x, float* y) noexcept nogil
+        void decay(Py_ssize_t n, float* x) noexcept nogil
         double sum_of_squares(Py_ssize_t n, const float* x) noexcept nogil
         void scale(Py_ssize_t n, float factor, float* x) noexcept nogil
         void adam(Py_ssize_t n, float* params, const float* gradient, float* first, float* second, double rate,
@@ -38,6 +39,7 @@ cdef extern from "kernels.h":
                        const double* b, Py_ssize_t b_row, double* c, Py_ssize_t c_row, double* panels) noexcept nogil
         void tanh(Py_ssize_t n, const double* x, double* y) noexcept nogil
         void logistic(Py_ssize_t n, const double* x, double* y) noexcept nogil
+        void decay(Py_ssize_t n, double* x) noexcept nogil
         double sum_of_squares(Py_ssize_t n, const double* x) noexcept nogil
         void scale(Py_ssize_t n, double factor, double* x) noexcept nogil
         void adam(Py_ssize_t n, double* params, const double* gradient, double* first, double* second, double rate,
@@ -104,6 +106,13 @@ cdef inline void vector_tanh(Py_ssize_t n, const floating* x, floating* y) noexc
         FLOAT.tanh(n, x, y)
     else:
         DOUBLE.tanh(n, x, y)
+
+
+cdef inline void vector_decay(Py_ssize_t n, floating* x) noexcept nogil:
+    if floating is float:
+        FLOAT.decay(n, x)
+    else:
+        DOUBLE.decay(n, x)
 
 
 cdef inline void cell_forward(Py_ssize_t cell, Py_ssize_t n, Py_ssize_t H, const floating* v,

@@ -64,6 +64,45 @@ cdef inline void drop_recurrent(
              dropout.recurrent)
 
 
+# What time leaves of the state before step t: y = gamma x. They may be the same rows.
+cdef inline void fade(
+    const stack_t* stack, Py_ssize_t n, const int64_t* lengths, Py_ssize_t t,
+    const floating* gamma, Py_ssize_t H,           # (steps, H) by sequence and time step
+    const int64_t* places,                         # (n,)
+    Py_ssize_t n_columns, const floating* x, floating* y, Py_ssize_t row,  # (n, n_columns), rows so far apart
+) noexcept nogil:
+    cdef Py_ssize_t r, k
+    cdef const floating* left
+    for r in range(n):
+        left = gamma + (places[r] + time_step(stack.reverse, lengths[r], t)) * H
+        for k in range(n_columns):
+            y[r * row + k] = left[k] * x[r * row + k]
+
+
+# Its way back. By a rate, of which gamma is exp(-max(rate, 0)), the derivative is minus that by gamma x, times gamma x.
+cdef inline void fade_backward(
+    const stack_t* stack, Py_ssize_t n, const int64_t* lengths, Py_ssize_t t,
+    floating* gamma, Py_ssize_t H,                 # in: gamma; out: the derivatives by the rates
+    const int64_t* places,
+    const floating* h, Py_ssize_t h_row,           # (n, H) what was left of h, rows h_row apart
+    const floating* c, Py_ssize_t C,               # (n, C) the same of c
+    floating* dh,                                  # (n, H)  in and out
+    floating* dc,                                  # (n, C)  in and out
+) noexcept nogil:
+    cdef Py_ssize_t r, k
+    cdef floating* left
+    cdef floating drate
+    for r in range(n):
+        left = gamma + (places[r] + time_step(stack.reverse, lengths[r], t)) * H
+        for k in range(H):
+            drate = -dh[r * H + k] * h[r * h_row + k]
+            dh[r * H + k] *= left[k]
+            if C:
+                drate -= dc[r * H + k] * c[r * H + k]
+                dc[r * H + k] *= left[k]
+            left[k] = drate if left[k] < 1 else 0
+
+
 cdef inline void layer_forward(
     const stack_t* stack, const layer_t* layer, const floating* params, const floating* packed,
     const dropout_t* dropout,
@@ -81,7 +120,8 @@ cdef inline void layer_forward(
     Py_ssize_t above_row,                          # how far its rows are apart
     floating* table,                               # (steps, .)  out: h by sequence and time step, or NULL
     Py_ssize_t table_row,
-    const int64_t* places,                         # (n,) row of the table where each sequence begins
+    const floating* gamma,                         # (steps, H) what is left of the state before a time step, or NULL
+    const int64_t* places,                         # (n,) row of the tables where each sequence begins
 ) noexcept nogil:
     cdef Py_ssize_t H = layer.H, K = layer.K, G = layer.G, Z = layer.Z, C = layer.C, t, r, n_next
     cdef Py_ssize_t stride = K * panel(packed)
@@ -107,6 +147,10 @@ cdef inline void layer_forward(
             for r in range(n):
                 memset(z + r * Z + G, 0, (Z - G) * sizeof(floating))
         else:
+            if gamma != NULL:
+                fade(stack, n, lengths, t, gamma, H, places, H, xh, xh, K)
+                fade(stack, n, lengths, t, gamma, H, places, C, c_prev, c_state, C)
+                c_prev = c_state
             drop_recurrent(dropout, stack, layer, sequence, n, xh, K)
             if layer.h_column == 0:
                 product(n, G, K, xh, K, W, stride, z, Z, 0)
@@ -147,9 +191,12 @@ cdef inline void layer_backward(
     const floating* dh_above,                      # (S, H) derivative by h from the layer above, or NULL
     const floating* dtable,                        # (steps, .) the same by sequence and time step, or NULL
     Py_ssize_t table_row,
+    floating* gamma,                               # (steps, H)  in: what was left; out: the rates' derivatives; or NULL
     const int64_t* places,                         # (n,)
+    const floating* xh,                            # (S, K)
     floating* z,                                   # (S, Z)  in: the cell's, out: dz
     const floating* c,                             # (n + S, C)
+    floating* c_left,                              # (n, C)  overwritten
     floating* dh,                                  # (n, H)  in and out: derivative by the state's h
     floating* dc,                                  # (n, C)  in and out
     floating* dv,                                  # (V,)  grows
@@ -158,6 +205,7 @@ cdef inline void layer_backward(
     cdef Py_ssize_t H = layer.H, G = layer.G, Z = layer.Z, C = layer.C, n_first = n, alive, before, row = S, t, r, k
     cdef Py_ssize_t stride = G * panel(packed)
     cdef const floating* dh_t
+    cdef const floating* c_prev
     for t in range(min(last, lengths[0]) - 1, first - 1, -1):
         alive = n_alive(lengths, n_first, t)
         before = n_alive(lengths, n_first, t - 1)
@@ -170,10 +218,17 @@ cdef inline void layer_backward(
                 dh_t = dtable + (places[r] + time_step(stack.reverse, lengths[r], t)) * table_row
                 for k in range(H):
                     dh[r * H + k] += dh_t[k]
-        cell_backward(stack.cell, alive, H, params + layer.v, c + (n_first + row - before) * C, z + row * Z,
-                      c + (n_first + row) * C, dh, dc, dv, stack.activations)
+        c_prev = c + (n_first + row - before) * C
+        if gamma != NULL and t > 0:
+            fade(stack, alive, lengths, t, gamma, H, places, C, c_prev, c_left, C)
+            c_prev = c_left
+        cell_backward(stack.cell, alive, H, params + layer.v, c_prev, z + row * Z, c + (n_first + row) * C, dh, dc, dv,
+                      stack.activations)
         if t > 0:
             product(alive, H, G, z + row * Z + layer.h_column, Z, packed + layer.packed_h, stride, dh, H, 1)
+            if gamma != NULL:
+                fade_backward(stack, alive, lengths, t, gamma, H, places, xh + row * layer.K, layer.K, c_left, C, dh,
+                              dc)
             drop_recurrent(dropout, stack, layer, sequence, alive, dh, H)
     if dx != NULL:
         product(S, layer.F, G, z, Z, packed + layer.packed_x, stride, dx, layer.F, 0)

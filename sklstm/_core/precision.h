@@ -8,8 +8,9 @@
 #define CELL_FORWARD(name, ...) NAME(name##_forward),
 #define CELL_BACKWARD(name, ...) NAME(name##_backward),
 static const KERNELS(REAL) NAME(kernels) = {
-    PANEL, NAME(pack), NAME(product), NAME(add_outer), NAME(tanh_array), NAME(logistic_array), NAME(sum_of_squares),
-    NAME(scale), NAME(adam), NAME(rmsprop), NAME(sgd), {CELLS(CELL_FORWARD)}, {CELLS(CELL_BACKWARD)}, NAME(drop),
+    PANEL, NAME(pack), NAME(product), NAME(add_outer), NAME(tanh_array), NAME(logistic_array), NAME(decay_array),
+    NAME(sum_of_squares), NAME(scale), NAME(adam), NAME(rmsprop), NAME(sgd), {CELLS(CELL_FORWARD)},
+    {CELLS(CELL_BACKWARD)}, NAME(drop),
 };
 #undef CELL_FORWARD
 #undef CELL_BACKWARD

@@ -72,6 +72,13 @@ INLINE VECTOR NAME(tanh)(VECTOR x)
     return e / (e + 2);
 }
 
+/* exp(-max(x, 0)), exactly 1 up to 0 */
+INLINE VECTOR NAME(decay)(VECTOR x)
+{
+    VECTOR scale, p = NAME(expm1_parts)(-NAME(clamp)(x, 0, EXP_LIMIT), &scale);
+    return scale * p + scale;
+}
+
 /* What a cell may ask for: `activations` is a number of ACTIVATIONS, and N_ACTIVATIONS times one of
    RECURRENT_ACTIVATIONS. The slopes are functions of the value y. */
 INLINE VECTOR NAME(activation)(VECTOR x, const int activations)
@@ -121,7 +128,8 @@ INLINE VECTOR NAME(gate_slope)(VECTOR y, const int activations)
             BODY(j, (size) - j);                      \
     } while (0)
 
-/* y = tanh(x) and y = logistic(x) over arrays, as the cells see them: for the tests of the error bounds. */
+/* y = tanh(x) and y = logistic(x) over arrays, as the cells see them: for the tests of the error bounds, and x = decay(x)
+   in place. */
 static void NAME(tanh_array)(ptrdiff_t n, const REAL *restrict x, REAL *restrict y)
 {
 #define BODY(j, count) NAME(put)(y + j, NAME(tanh)(NAME(load)(x + j, count)), count)
@@ -132,6 +140,13 @@ static void NAME(tanh_array)(ptrdiff_t n, const REAL *restrict x, REAL *restrict
 static void NAME(logistic_array)(ptrdiff_t n, const REAL *restrict x, REAL *restrict y)
 {
 #define BODY(j, count) NAME(put)(y + j, NAME(logistic)(NAME(load)(x + j, count)), count)
+    FOR_VECTORS(n, BODY);
+#undef BODY
+}
+
+static void NAME(decay_array)(ptrdiff_t n, REAL *x)
+{
+#define BODY(j, count) NAME(put)(x + j, NAME(decay)(NAME(load)(x + j, count)), count)
     FOR_VECTORS(n, BODY);
 #undef BODY
 }
