@@ -72,10 +72,11 @@ INLINE VECTOR NAME(tanh)(VECTOR x)
     return e / (e + 2);
 }
 
-/* exp(-max(x, 0)), exactly 1 up to 0 */
+/* exp(-max(x, 0)): exactly 1 up to 0, and from 40 on 4e-18, which is nothing, but not so small that what it multiplies
+   becomes denormal, and slow. */
 INLINE VECTOR NAME(decay)(VECTOR x)
 {
-    VECTOR scale, p = NAME(expm1_parts)(-NAME(clamp)(x, 0, EXP_LIMIT), &scale);
+    VECTOR scale, p = NAME(expm1_parts)(-NAME(clamp)(x, 0, 40), &scale);
     return scale * p + scale;
 }
 
@@ -128,8 +129,7 @@ INLINE VECTOR NAME(gate_slope)(VECTOR y, const int activations)
             BODY(j, (size) - j);                      \
     } while (0)
 
-/* y = tanh(x) and y = logistic(x) over arrays, as the cells see them: for the tests of the error bounds, and x = decay(x)
-   in place. */
+/* y = tanh(x) and y = logistic(x) over arrays, as the cells see them: for the tests of the error bounds. */
 static void NAME(tanh_array)(ptrdiff_t n, const REAL *restrict x, REAL *restrict y)
 {
 #define BODY(j, count) NAME(put)(y + j, NAME(tanh)(NAME(load)(x + j, count)), count)
@@ -144,6 +144,7 @@ static void NAME(logistic_array)(ptrdiff_t n, const REAL *restrict x, REAL *rest
 #undef BODY
 }
 
+/* x = decay(x) over an array, in place. */
 static void NAME(decay_array)(ptrdiff_t n, REAL *x)
 {
 #define BODY(j, count) NAME(put)(x + j, NAME(decay)(NAME(load)(x + j, count)), count)
