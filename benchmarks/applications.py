@@ -145,8 +145,8 @@ def icu_mortality(folder, n_seeds):
     """
     icu = fetch_physionet_2012(folder, download_if_missing=False)
     units = {f"unit {k}": icu.static[:, icu.static_names.index("ICUType")] == k for k in (1, 2, 3, 4)}
-    X = add_static(icu.data, icu.static, icu.static_names)
-    X, y = add_static(X, np.column_stack(list(units.values())), list(units)), icu.target
+    static = dict(zip([f"{name} at admission" for name in icu.static_names], icu.static.T, strict=True)) | units
+    X, y = add_static(icu.data, np.column_stack(list(static.values())), list(static)), icu.target
     folds = list(StratifiedKFold(5, shuffle=True, random_state=0).split(X, y))
 
     four_hourly = [SequenceScaler("quantile", clip=2.33), SequenceResampler(every=4.0)]

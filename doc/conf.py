@@ -47,8 +47,8 @@ sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
     "within_subsection_order": "FileNameSortKey",
-    # That of intensive care needs data that must be downloaded.
-    "filename_pattern": r"plot_(?!icu)",
+    # Those of intensive care and sepsis need data that must be downloaded.
+    "filename_pattern": r"plot_(?!icu|sepsis)",
     "min_reported_time": 1e9,  # each machine has its own times, and none of the examples is a benchmark
     "download_all_examples": False,
     "doc_module": ("sklstm",),

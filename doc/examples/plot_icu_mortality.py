@@ -35,7 +35,7 @@ except OSError as error:
     sys.exit(0)
 
 # Age, sex and the like stand at every hour.
-X, y = add_static(icu.data, icu.static, icu.static_names), icu.target
+X, y = add_static(icu.data, icu.static, [f"{name} at admission" for name in icu.static_names]), icu.target
 missing = np.isnan(X.values).mean()
 print(f"{len(X):,} stays, {y.mean():.0%} died in hospital, {missing:.0%} of the hourly values are missing")
 
