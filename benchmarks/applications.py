@@ -178,12 +178,12 @@ def icu_mortality(folder, n_seeds):
 
 
 def sepsis_alarms(folder, n_seeds):
-    """PhysioNet 2019: at every hour of a stay, the risk of sepsis in the six hours to come.
+    """PhysioNet 2019: at every hour of a stay, whether sepsis sets in within six hours, or is there.
 
     The first 7,200 patients train, the next 800 choose the epoch, the last 4,000 of 12,000 test. The opponents see the
     same hours, one at a time: the values as they are, or the network's inputs, last values and how old they are among
-    them. Cell, penalty, dropout, class weights and the scale of the ages by earlier trials, judged on the 800; some saw
-    the area on test patients. Log-odds are averaged.
+    them, and are not tuned. Cell, penalty, dropout, class weights and the scale of the ages by earlier trials, judged
+    on the 800; some saw the area on test patients. Log-odds are averaged.
     """
     sepsis = fetch_physionet_2019(folder, download_if_missing=False)
     X, y = sepsis.data[:12_000], sepsis.target[:12_000]

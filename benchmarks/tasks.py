@@ -57,6 +57,7 @@ def glucose(folder):
     """Glucose half an hour ahead from two hours of readings; people are either trained or tested on."""
     data = load_glucose()
     X, y, person = sliding_windows(data.data, window=24, gap=5, step=6, max_gap=np.timedelta64(10, "m"))
+    X = X.to_array()
     train, test = next(GroupShuffleSplit(1, test_size=6, random_state=0).split(X, groups=person))
     return Task(X[train], y[train], X[test], y[test], root_mean_squared_error, "RMSE, mg/dL", groups=person[train])
 

@@ -263,6 +263,14 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         if reset:
             self._allow_nan = self.missing == "decay"
         sequences = validate_sequences(self, X, reset, self._allow_nan)
+        if reset:
+            self._has_times = sequences.times is not None
+        elif self._allow_nan and self._has_times is not (sequences.times is not None):
+            raise ValueError(
+                'With missing="decay", the times of the steps count: '
+                + ("X has none, but the sequences of fit have" if self._has_times else "X has some, those of fit not")
+                + ". Pass both with times, by as_sequences(X, times=...), or both without."
+            )
         if self.embedding_dim is not None:
             check_tokens(sequences, MOST_TOKENS if reset else np.inf)
             if reset:
@@ -345,6 +353,8 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             network.initialize(rng)
             if self.embedding_dim is not None:
                 network.forget_tokens(np.setdiff1d(np.arange(self.vocabulary_size_), data.sequences[rows].values))
+            if self.missing == "decay":
+                network.forget_features(np.flatnonzero(self._scale[: data.sequences.n_features] == 0))
             self._initialize_outputs(network, data, rows, linear_models)
         if optimizer is None:
             optimizer = self._new_optimizer(network)
@@ -405,15 +415,14 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             skip_connection=skips,
             n_tokens=0 if self.embedding_dim is None else self.vocabulary_size_,
             embedding_dim=self.embedding_dim,
-            missing_decay=self.missing == "decay",
+            missing=self.missing,
         )
 
     def _check_same_network(self, before, now):
         changed = [field.name for field in fields(now) if getattr(now, field.name) != getattr(before, field.name)]
         if changed:
-            names = ", ".join(changed).replace("missing_decay", "missing")
             raise ValueError(
-                f"{names} cannot change between calls that go on with a trained network. Set "
+                f"{', '.join(changed)} cannot change between calls that go on with a trained network. Set "
                 "warm_start=False, or clone the estimator."
             )
 
@@ -488,9 +497,13 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
     def _learn_unit_of_time(self, data, rows):
         """Learn the unit in which decay sees the times since a feature was observed: their mean."""
         if self.missing == "decay":
-            mean = self._scaler("the times of X", elapsed, data, rows).mean_
-            unit = np.where(mean > 0, mean, 1)
-            self._shift, self._scale = np.append(0 * unit, self._shift), np.append(1 / unit, self._scale)
+            mean = self._scaler("X, in the times since they were observed,", elapsed, data, rows).mean_
+            scale = np.where(mean > 0, 1 / np.where(mean > 0, mean, 1), 1)
+            parts = (data.sequences[part].values for part in self._parts(data, rows))
+            # What is never observed in training tells nothing later: its weights would be those drawn at random.
+            unseen = np.all([np.isnan(values).all(axis=0) for values in parts], axis=0)
+            scale[unseen] = self._scale[unseen] = 0
+            self._shift, self._scale = np.append(0 * scale, self._shift), np.append(scale, self._scale)
 
     def _parts(self, data, rows):
         """The training rows, some at a time."""

@@ -53,11 +53,14 @@ missing : {"error", "decay"}, default="error"
 
     - "error": an error.
     - "decay" [16]_: a missing value, as GRU-D has it, here for every cell. The first layer sees in its place the
-      feature's last value, which decays towards the mean with the time since it was observed, and besides which values
-      are observed. Before each time step the layer's state decays too, an LSTM's memory with it, by how long ago each
-      feature was observed. How fast is learnt: a rate is linear in these times, or 0 where that is negative. Times are
-      those that :class:`~sklstm.Sequences` know; without them, steps are one unit apart. Infinity remains an error.
-      Does not go with `bidirectional`, `skip_connection` ("auto" is then off) or `embedding_dim`.
+      feature's last value, which decays towards the mean (towards 0 with ``standardize=False``) with the time since it
+      was observed. It also sees which values are observed. Before each time step the layer's state decays too, an
+      LSTM's memory with it, by how long ago each feature was observed. How fast is learnt: a rate is linear in these
+      times, or 0 where that is negative. Times are those that :class:`~sklstm.Sequences` know, hours if they are
+      datetimes; without them, steps are one unit apart. A feature that the first training sequences never have is left
+      out later too. Infinity remains an error. Of a three-dimensional array, trailing time steps that are NaN in every
+      feature are still padding: pass a list or `Sequences` where they are not. Does not go with `bidirectional`,
+      `skip_connection` ("auto" is then off) or `embedding_dim`.
 
 dropout : float, default=0.0
     Share of the units that a training step leaves out [8]_, in [0, 1): of each layer's output as the next one sees it,

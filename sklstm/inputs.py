@@ -16,7 +16,7 @@ from .sequences import time_gaps
 def first_inputs(network, sequences, shift, scale):
     """What the network's first layer reads of sequences: `Values`, `Embeddings` or `DecayingValues`."""
     architecture = network.architecture
-    kind = DecayingValues if architecture.missing_decay else Embeddings if architecture.embedding_dim else Values
+    kind = DecayingValues if architecture.missing == "decay" else Embeddings if architecture.embedding_dim else Values
     return kind(network, sequences, shift, scale)
 
 

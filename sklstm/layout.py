@@ -35,7 +35,7 @@ class Architecture:
     skip_connection: bool = False
     n_tokens: int = 0
     embedding_dim: int | None = None
-    missing_decay: bool = False
+    missing: str = "error"
 
     @cached_property
     def n_directions(self):
@@ -45,7 +45,7 @@ class Architecture:
     @cached_property
     def n_inputs(self):
         """Width of the first layer's input."""
-        if self.missing_decay:
+        if self.missing == "decay":
             return 2 * self.n_features
         return self.embedding_dim or self.n_features
 
@@ -78,7 +78,7 @@ def parameter_shapes(architecture):
     if architecture.embedding_dim:
         # One row more, for tokens that the training data do not have.
         others["embedding.W"] = (architecture.n_tokens + 1, architecture.embedding_dim)
-    if architecture.missing_decay:
+    if architecture.missing == "decay":
         others["decay.w"] = others["decay.b"] = (architecture.n_features,)
         weights["layer_0.W_d"] = (architecture.n_features, architecture.hidden_layer_sizes[0])
         others["layer_0.b_d"] = (architecture.hidden_layer_sizes[0],)
@@ -178,7 +178,7 @@ class Layout:
     def keeps_steps(self):
         """Whether anything is kept of every time step, even without the way back."""
         architecture = self._architecture
-        makes_inputs = architecture.embedding_dim is not None or architecture.missing_decay
+        makes_inputs = architecture.embedding_dim is not None or architecture.missing == "decay"
         return len(self.levels) > 1 or architecture.wants_table or makes_inputs
 
     def _head(self):

@@ -68,7 +68,7 @@ class Network:
                 for gate in range(cell["n_gates"]):
                     W_h[:, gate * n_units : (gate + 1) * n_units] = _orthogonal(n_units, rng)
                 self.part(f"{name}.v")[:] = np.repeat(cell["initial"], n_units)
-        if architecture.missing_decay:
+        if architecture.missing == "decay":
             self.part("decay.w")[:] = FIRST_INPUT_DECAY
             W_d = self.part("layer_0.W_d")
             W_d[:] = rng.uniform(0, 2 * FIRST_STATE_DECAY / len(W_d), W_d.shape)
@@ -82,6 +82,11 @@ class Network:
     def forget_tokens(self, tokens):
         """Take tokens that are in no training sequence for what they are: unknown."""
         self.part("embedding.W")[tokens] = 0
+
+    def forget_features(self, features):
+        """Take features that are in no training sequence for what they are, though later they may be observed."""
+        W_x = self.part("layer_0.W_x")
+        W_x[features] = W_x[features + self.architecture.n_features] = 0
 
     def predict(self, sequences, shift, scale, n_threads):
         """Outputs of sequences, in their order: (n_sequences, n_outputs), or (total time steps, n_outputs)."""

@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
+NOTHING_SEEN = {"mean_": 0.0, "var_": 0.0, "scale_": 1.0}
+
 
 def fit_scaler(name, parts):
     """A `StandardScaler` of `parts`, pairs of values and weights; errors call the values by `name`.
@@ -12,10 +14,12 @@ def fit_scaler(name, parts):
     scaler = StandardScaler()
     with np.errstate(all="ignore"):
         for values, weights in parts:
+            before = {key: getattr(scaler, key, first) for key, first in NOTHING_SEEN.items()}
             scaler.partial_fit(values, sample_weight=weights)
-            # A mean of nothing is NaN, and would remain so.
-            unseen = np.full(values.shape[1], scaler.n_samples_seen_) == 0
-            scaler.mean_[unseen], scaler.var_[unseen], scaler.scale_[unseen] = 0, 0, 1
+            # What a part has nothing of would become NaN for good.
+            unseen = ~((weights > 0)[:, np.newaxis] & ~np.isnan(values)).any(axis=0)
+            for key, learnt in before.items():
+                getattr(scaler, key)[unseen] = np.broadcast_to(learnt, unseen.shape)[unseen]
     check_range(scaler, name)
     return scaler
 

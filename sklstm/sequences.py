@@ -117,7 +117,7 @@ class Sequences:
         if isinstance(key, tuple) and len(key) == 2:
             key, columns = key
             if columns is not Ellipsis:  # which is scikit-learn's row indexing
-                columns = self.columns(columns)
+                columns = self.feature_indices(columns)
                 part = self[key]
                 return part[:, columns] if isinstance(key, Integral) else part._select(columns)
         if isinstance(key, Integral):
@@ -140,7 +140,7 @@ class Sequences:
         times = None if self.times is None else self.times[steps]
         return self._of(self.values[steps], offsets, self.feature_names, times)
 
-    def columns(self, columns):
+    def feature_indices(self, columns):
         """Find features.
 
         Parameters
@@ -189,8 +189,31 @@ class Sequences:
         -------
         Sequences
             Sequences that share offsets and times with these.
+
+        Raises
+        ------
+        ValueError
+            If there is not one row a time step, or not one name a feature, or a name twice.
         """
-        return self._of(np.ascontiguousarray(values), self.offsets, feature_names, self.times)
+        if values.ndim != 2 or len(values) != len(self.values):
+            raise ValueError(f"values must have {len(self.values)} rows, one a time step, got shape {values.shape}.")
+        names = None if feature_names is None else _check_names(feature_names, values.shape[1])
+        return self._of(np.ascontiguousarray(values), self.offsets, names, self.times)
+
+    def to_array(self):
+        """Get the sequences as one array.
+
+        Returns
+        -------
+        values : ndarray of shape (n_sequences, n_timesteps, n_features)
+            As many time steps as the longest sequence has; behind the end of the others, NaN.
+        """
+        n_timesteps, lengths = self.lengths.max(initial=0), self.lengths
+        if (lengths == n_timesteps).all():
+            return self.values.reshape(len(self), n_timesteps, self.n_features)
+        array = np.full((len(self), n_timesteps, self.n_features), np.nan, dtype=self.dtype)
+        array[np.arange(n_timesteps) < lengths[:, np.newaxis]] = self.values
+        return array
 
     @classmethod
     def _of(cls, values, offsets, feature_names=None, times=None):
@@ -232,7 +255,7 @@ def differences(sequences):
 def time_gaps(sequences):
     """How long after the time step before each one is, (total_steps,): hours for datetimes; 0 at a first step."""
     times = sequences.times
-    gaps = np.ones(len(sequences.values)) if times is None else units_of_time(np.diff(times, prepend=times[:1]))
+    gaps = np.ones(len(sequences.values)) if times is None else between(np.roll(times, 1), times)
     gaps[sequences.offsets[:-1]] = 0
     return gaps
 
@@ -242,13 +265,42 @@ def step_times(sequences):
     starts = np.repeat(sequences.offsets[:-1], sequences.lengths)
     if sequences.times is None:
         return np.arange(len(starts), dtype=np.float64) - starts
-    return units_of_time(sequences.times - sequences.times[starts])
+    return between(sequences.times[starts], sequences.times)
+
+
+def between(start, end):
+    """How long it is from one time to another; of datetimes in microseconds, of which centuries do not overflow."""
+    if end.dtype.kind == "M":
+        start, end = start.astype("M8[us]"), end.astype("M8[us]")
+    return units_of_time(end - start)
 
 
 def units_of_time(durations):
     """Durations as numbers: hours, if they are timedeltas."""
-    durations = np.asarray(np.timedelta64(durations) if isinstance(durations, timedelta) else durations)
     return durations / np.timedelta64(1, "h") if durations.dtype.kind == "m" else durations
+
+
+def as_duration(value, name, sequences):
+    """A number or a timedelta as a number, in the units of the sequences' times."""
+    if isinstance(value, np.timedelta64 | timedelta):
+        if sequences.times is None or sequences.times.dtype.kind != "M":
+            raise ValueError(
+                f"{name}={value!r} needs times that are datetimes: here it must be a number in their units."
+            )
+        try:
+            value = np.timedelta64(value) / np.timedelta64(1, "h")
+        except TypeError as error:
+            raise ValueError(f"{name}={value!r} has no fixed length: say it in days or shorter units.") from error
+    if not 0 <= value < np.inf:
+        raise ValueError(f"{name} must be a duration from 0 on, got {value!r}.")
+    return float(value)
+
+
+def rounding(sequences):
+    """How far a difference of the sequences' times, as a number, may be off."""
+    if sequences.times is None or sequences.times.dtype.kind == "M":
+        return 1e-9  # hours, some microseconds
+    return 4 * np.spacing(np.abs(sequences.times).max(initial=1))
 
 
 def _check_names(names, n_features):
@@ -267,10 +319,17 @@ def _check_times(times, n_steps, inside, offsets):
         raise ValueError(f"times must have the shape ({n_steps},), one a time step, got {times.shape}.")
     if times.dtype.kind not in "iufM":
         raise ValueError(f"times must be numbers or datetime64, got dtype {times.dtype}.")
-    times = times[inside].astype("M8[ns]" if times.dtype.kind == "M" else np.float64)
+    given = times[inside]
+    times = given.astype("M8[ns]" if given.dtype.kind == "M" else np.float64)
     missing = ~np.isfinite(times)
     if missing.any():
         raise ValueError(f"times has no time for {place(offsets, np.argmax(missing))}. Leave such steps out.")
+    inexact = times.astype(given.dtype) != given if given.dtype.kind != "f" else np.zeros(len(given), dtype=bool)
+    if inexact.any():  # NumPy would wrap datetimes around, and round whole numbers
+        raise ValueError(
+            f"times has {given[np.argmax(inexact)]} for {place(offsets, np.argmax(inexact))}, which nanoseconds or "
+            "float64 cannot hold. Subtract a start from all."
+        )
     backwards = np.setdiff1d(1 + np.flatnonzero(times[1:] < times[:-1]), offsets)
     if len(backwards):
         raise ValueError(

@@ -52,14 +52,17 @@ class StepForm:
         return np.concatenate([array[:length] for array, length in zip(arrays, self._lengths, strict=True)])
 
     def _from_array(self, values, name):
-        width = self._lengths.max() if self._width is None else self._width
-        if values.ndim < 2 or values.shape[1] != width:
+        longest = self._lengths.max()
+        fits = values.ndim > 1 and (
+            values.shape[1] >= longest if self._width is None else values.shape[1] == self._width
+        )
+        if not fits:
             raise ValueError(
                 f"With return_sequences=True, {name} holds a value a time step: an array of shape (n_sequences, "
                 f"n_timesteps) or (n_sequences, n_timesteps, n_outputs), or a list of arrays. Its shape {values.shape} "
-                f"does not fit sequences of {width} time steps."
+                f"does not fit sequences of {self._width or longest} time steps."
             )
-        return values[np.arange(width) < self._lengths[:, np.newaxis]]
+        return values[np.arange(values.shape[1]) < self._lengths[:, np.newaxis]]
 
     def weights(self, sample_weight, name):
         """A weight a time step, from weights of the sequences, of time steps, or None."""

@@ -114,7 +114,7 @@ def check_finite(sequences, name="X", allow_nan=False):
         return
     step, feature = wrong[0]
     if np.isnan(values[step, feature]):
-        what, advice = "NaN", 'Fill gaps first, for example by SequenceImputer, let missing="decay" take them'
+        what, advice = "NaN", 'Fill gaps first, for example by SequenceImputer, let missing="decay" take them in fit'
     else:
         what, advice = "infinity", "Replace it, by NaN if nothing is known"
     label = "" if sequences.feature_names is None else f" ({sequences.feature_names[feature]!r})"

@@ -82,7 +82,7 @@ def hidden(network, x, shift, scale, gaps=None):
         tokens = np.where((x >= 0) & (x < architecture.n_tokens), x, architecture.n_tokens).astype(int).ravel()
         inputs = part(network, "embedding.W")[tokens]
     gamma = None
-    if architecture.missing_decay:
+    if architecture.missing == "decay":
         inputs, gamma = decayed(network, inputs, np.minimum(elapsed(x, gaps) * scale[:F], 1e9))
     for level in range(len(architecture.hidden_layer_sizes)):
         forward = _layer(network, f"layer_{level}", inputs, gamma if level == 0 else None)
@@ -218,9 +218,9 @@ ARCHITECTURES = {
     "tokens": {"embedding_dim": 3, "n_tokens": 5},
     "tokens of both": {"embedding_dim": 3, "n_tokens": 5, "bidirectional": True, "pooling": "mean"},
     "each token": {"embedding_dim": 3, "n_tokens": 5, "return_sequences": True},
-    "decay": {"missing_decay": True},
-    "decay, mean": {"missing_decay": True, "pooling": "mean"},
-    "decay, each step": {"missing_decay": True, "return_sequences": True},
+    "decay": {"missing": "decay"},
+    "decay, mean": {"missing": "decay", "pooling": "mean"},
+    "decay, each step": {"missing": "decay", "return_sequences": True},
 }
 DROPOUT = {"seed": 5, "between": 0.3, "recurrent": 0.25}
 
@@ -231,7 +231,7 @@ def random_network(n_features, sizes, n_outputs, dtype="float64", cell="lstm", s
     rng = np.random.RandomState(seed)
     network.initialize(rng)
     network.parameters[network.n_weights :] += rng.uniform(-0.5, 0.5, len(network.parameters) - network.n_weights)
-    if network.architecture.missing_decay:
+    if network.architecture.missing == "decay":
         network.part("layer_0.W_d")[:] += rng.uniform(-0.5, 0.5, network.part("layer_0.W_d").shape)
         network.part("decay.w")[:] += 0.5  # some values decay, others do not yet
     return network
@@ -255,7 +255,7 @@ def random_problem(n_features, sizes, n_outputs, lengths, shift, scale, **archit
 
     Sequences are of tokens, if there are embeddings, some unknown; and have missing values, if these decay.
     """
-    if architecture.get("missing_decay"):
+    if architecture.get("missing") == "decay":
         network = random_network(n_features, sizes, n_outputs, **architecture)
         sequences = with_missing_values(random_sequences(lengths, n_features))
         return network, sequences, np.append(0 * shift, shift), np.append(0 * scale + 0.7, scale)

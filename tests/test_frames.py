@@ -1,5 +1,6 @@
 """Long tables into sequences and back, the same from pandas and polars."""
 
+import re
 import sys
 from datetime import datetime, timedelta, timezone
 
@@ -358,7 +359,6 @@ def test_static_identifiers_may_be_of_another_type_of_the_same_kind(ids, others)
         ({"patient": ["a"], "age": [1]}, ["no rows for the sequence 'b' ('patient')", "1 such"]),
         ({"patient": ["a", "b", "b"], "age": [1, 2, 3]}, ["2 rows for the sequence 'b'"]),
         ({"patient": [0, 1], "age": [1, 2]}, ["no rows for the sequence 'a'", "2 such", "nt64, those of df object"]),
-        ({"patient": ["a", "b"], "HR": [1, 2]}, ["'HR' is a feature of df and a column of static"]),
         ({"patient": ["a", "b"], "sex": ["m", "f"]}, ["'sex' of static must hold numbers", "encode"]),
         ({"patient": ["a", "b"]}, ["static has no features"]),
         ({"id": ["a", "b"], "age": [1, 2]}, ["static has no column 'patient'", "It has: id, age"]),
@@ -368,6 +368,20 @@ def test_static_identifiers_may_be_of_another_type_of_the_same_kind(ids, others)
 def test_errors_in_static_say_what_and_where(library, static, words):
     message = error_of(convert, table("pandas"), static=LIBRARIES[library](static))
     assert all(word in message for word in words), message
+
+
+@EACH_LIBRARY
+@pytest.mark.parametrize(("name", "role"), [("hour", "time"), ("HR", "features"), ("died", "target")])
+def test_static_may_not_bring_a_column_that_has_a_role(library, name, role):
+    static = LIBRARIES[library]({"patient": ["a", "b"], "age": [54, 71], name: [0, 1]})
+    message = error_of(convert, table(library, died=LABELS["numbers"]), target=["died"], static=static)
+    assert message == f"Column {name!r} of static is also in df ({role}). Leave it out of static."
+
+
+def test_static_may_bring_a_column_of_the_table_that_has_no_role():
+    static = pd.DataFrame({"patient": ["a", "b"], "HR": [71, 92]})
+    X, _ = convert(table("pandas"), features=["ventilated"], static=static)
+    assert_array_equal(X[:, "HR"].values[:, 0], [71, 71, 92, 92, 92])
 
 
 STATIC = np.array([[71.0, 1], [54, 0]])
@@ -479,6 +493,7 @@ ERRORS = {
         {"target": ["HR"]},
         ["Several targets must be numbers", "'HR' has texts"],
     ),
+    "steps of no target": ({}, {"return_sequences": True}, ["return_sequences=True", "target must name"]),
 }
 
 
@@ -488,6 +503,13 @@ def test_errors_say_what_and_where(library, case):
     columns, parameters, words = ERRORS[case]
     message = error_of(convert, table(library, **columns), **parameters)
     assert all(word in message for word in words), message
+
+
+def test_what_to_do_about_equal_times_works():
+    df = table("pandas", hour=[1, 0, 1, 0, 1], state=list("uvwxy"))
+    advice = re.search(r"df\.groupby\(.*\)", error_of(convert, df, features=["HR"]))
+    X, _ = convert(eval(advice.group()), features=["HR"])
+    assert_array_equal(X.values, [[71], [88.5]])
 
 
 FIVE = np.arange(5)
@@ -580,6 +602,7 @@ def test_names_and_times_that_are_not_there_are_counted(library):
 
 
 RAGGED = [np.zeros((2, 1)), np.zeros((3, 1))]
+PAIRS = np.zeros((2, 2, 1))
 CUBE = np.zeros((2, 4, 1))
 PADDED = np.where(np.arange(4)[:, np.newaxis] < np.array([2, 3])[:, np.newaxis, np.newaxis], 0.0, np.nan)
 STEPS = np.arange(8).reshape(2, 4)
@@ -587,7 +610,22 @@ TARGETS = {
     "one": (RAGGED, [7, 8], {"target": [7, 7, 8, 8, 8]}),
     "labels": (RAGGED, np.array(["no", "yes"]), {"target": ["no"] * 2 + ["yes"] * 3}),
     "column": (RAGGED, pd.Series([7, 8], index=["a", "b"]), {"target": [7, 7, 8, 8, 8]}),
-    "outputs": (RAGGED, [[1, 2], [3, 4]], {"target_0": [1, 1, 3, 3, 3], "target_1": [2, 2, 4, 4, 4]}),
+    "outputs": (RAGGED, np.array([[1, 2], [3, 4]]), {"target_0": [1, 1, 3, 3, 3], "target_1": [2, 2, 4, 4, 4]}),
+    "as many outputs as steps": (
+        RAGGED,
+        STEPS[:, 1:],
+        {"target_0": [1, 1, 5, 5, 5], "target_1": [2, 2, 6, 6, 6], "target_2": [3, 3, 7, 7, 7]},
+    ),
+    "as many outputs as steps of Sequences": (
+        as_sequences(PAIRS),
+        np.array([[1, 2], [3, 4]]),
+        {"target_0": [1, 1, 3, 3], "target_1": [2, 2, 4, 4]},
+    ),
+    "table of outputs": (
+        RAGGED,
+        pd.DataFrame([["no", 2], ["yes", 4]]),
+        {"target_0": ["no"] * 2 + ["yes"] * 3, "target_1": [2, 2, 4, 4, 4]},
+    ),
     "one output": (RAGGED, np.array([[7], [8]]), {"target": [7, 7, 8, 8, 8]}),
     "steps": (RAGGED, [[1, 2], [3, 4, 5]], {"target": [1, 2, 3, 4, 5]}),
     "objects": (RAGGED, pd.Series([[1, 2], [3, 4, 5]], index=["a", "b"]), {"target": [1, 2, 3, 4, 5]}),
@@ -596,7 +634,8 @@ TARGETS = {
         [STEPS[:, :2].T, STEPS[:, 1:].T],
         {"target_0": [0, 1, 1, 2, 3], "target_1": [4, 5, 5, 6, 7]},
     ),
-    "longest": (RAGGED, STEPS[:, 1:], {"target": [1, 2, 5, 6, 7]}),
+    "steps of equal numbers": (list(PAIRS), [[1, 2], [3, 4]], {"target": [1, 2, 3, 4]}),
+    "longest": (RAGGED, STEPS[:, 1:, np.newaxis], {"target": [1, 2, 5, 6, 7]}),
     "array": (CUBE, STEPS, {"target": [0, 1, 2, 3, 4, 5, 6, 7]}),
     "array of outputs": (
         CUBE,
@@ -604,6 +643,21 @@ TARGETS = {
         {"target_0": STEPS.ravel(), "target_1": -STEPS.ravel()},
     ),
     "padded": (PADDED, STEPS, {"target": [0, 1, 4, 5, 6]}),
+    "padded lists": (PADDED, STEPS.tolist(), {"target": [0, 1, 4, 5, 6]}),
+    "steps of a padded array": (PADDED, [STEPS[0, :2], STEPS[1, :3]], {"target": [0, 1, 4, 5, 6]}),
+    "nested lists": (STEPS.tolist(), STEPS + 1, {"target": range(1, 9)}),
+    "missing texts": (RAGGED, ["well", np.nan], {"target": ["well"] * 2 + [None] * 3}),
+    "missing texts of steps": (
+        RAGGED,
+        [["well", np.nan], [None, "worse", "well"]],
+        {"target": ["well", None, None, "worse", "well"]},
+    ),
+    "no texts of steps": (RAGGED, [["well", "well"], [np.nan] * 3], {"target": ["well"] * 2 + [None] * 3}),
+    "missing texts of an array": (
+        PAIRS,
+        [["well", np.nan], ["well", "worse"]],
+        {"target": ["well", None, "well", "worse"]},
+    ),
     "outputs beside an array": (CUBE, STEPS[:, :2], {"target_0": [0] * 4 + [4] * 4, "target_1": [1] * 4 + [5] * 4}),
 }
 
@@ -615,7 +669,7 @@ def test_targets_of_every_form(library, case):
     df = sequences_to_frame(X, y=y, backend=library)
     assert list(df.columns) == ["sequence", "time", "x0", *expected]
     for name, values in expected.items():
-        assert df[name].to_list() == list(values)
+        assert [None if value != value else value for value in df[name].to_list()] == list(values)
 
 
 @EACH_LIBRARY
@@ -636,6 +690,7 @@ def test_predictions_come_back_to_the_table(library):
         ({"y": [1, 2, 3]}, "y must hold one element a sequence of X, 2 in all, but has 3 elements"),
         ({"y": 3}, "but has type int"),
         ({"y": [[1, 2], [3, 4, 5, 6]]}, "y[1] has shape (4,), but sequence 1 of X has 3 time steps"),
+        ({"y": [[1, 2], [3, 4]]}, "pass an array of shape (n_sequences, n_outputs)"),
         ({"y": [np.zeros((2, 2)), np.zeros((3, 1))]}, "y[1] has shape (3, 1)"),
         ({"y": np.zeros((2, 2, 2))}, "y has shape (2, 2, 2), but sequences of X have up to 3 time steps"),
         ({"y": np.zeros((2, 1, 1, 1))}, "y has shape (2, 1, 1, 1)"),
@@ -656,7 +711,16 @@ def test_identifiers_are_repeated_at_every_step(library, ids):
 
 
 def test_numbers_among_texts_stay_numbers():
-    assert sequences_to_frame(RAGGED, [1, "b"], backend="pandas")["sequence"].tolist() == [1, 1, "b", "b", "b"]
+    df = sequences_to_frame(RAGGED, [1, "b"], y=["a", 2], backend="pandas")
+    assert df["sequence"].tolist() == [1, 1, "b", "b", "b"]
+    assert df["target"].tolist() == ["a", "a", 2, 2, 2]
+    assert sequences_to_frame(RAGGED, y=[[1, "b"], [3, 4, 5]], backend="pandas")["target"].tolist() == [1, "b", 3, 4, 5]
+
+
+@pytest.mark.parametrize(("parameters", "name"), [({"ids": [1, "b"]}, "sequence"), ({"y": ["a", 2]}, "target")])
+def test_polars_takes_no_numbers_among_texts(parameters, name):
+    message = error_of(sequences_to_frame, RAGGED, **parameters, backend="polars")
+    assert f"Column {name!r} would have texts and other values" in message
 
 
 def test_pandas_goes_first(monkeypatch):

@@ -79,7 +79,7 @@ class Problem:
             places = rng.permutation(places)[:at_most]
             assert_close(gradient[places], derivatives(self.loss, self.network.parameters, places, step), name)
         architecture = self.network.architecture
-        if architecture.embedding_dim or architecture.skip_connection or architecture.missing_decay:
+        if architecture.embedding_dim or architecture.skip_connection or architecture.missing == "decay":
             return  # dx is by the embeddings, by the changes of the inputs, or by what is left of them
         values = self.sequences.values.reshape(-1)
         places = rng.permutation(len(values))[:at_most]
@@ -158,9 +158,9 @@ def test_gradients_of_long_sums(cell, case):
 # ---------------------------------------------------------------------------------------------- architectures
 
 
-def step_for(pooling="last", activation="tanh", recurrent_activation="logistic", missing_decay=False, **others):
+def step_for(pooling="last", activation="tanh", recurrent_activation="logistic", missing="error", **others):
     """Small where there are kinks, of which none is then near enough."""
-    has_kinks = pooling == "max" or activation == "relu" or recurrent_activation == "hard_sigmoid" or missing_decay
+    has_kinks = pooling == "max" or activation == "relu" or recurrent_activation == "hard_sigmoid" or missing == "decay"
     return 1e-5 if has_kinks else 4e-4
 
 

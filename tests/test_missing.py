@@ -30,7 +30,7 @@ N, N_TRAIN = 300, 200
 
 
 def problem(sizes, lengths=LENGTHS, **architecture):
-    return naive.random_problem(3, sizes, 2, lengths, SHIFT, SCALE, missing_decay=True, **architecture)
+    return naive.random_problem(3, sizes, 2, lengths, SHIFT, SCALE, missing="decay", **architecture)
 
 
 # ---------------------------------------------------------------------------------------------- equations
@@ -59,19 +59,19 @@ def test_outputs_are_those_of_the_equations(cell, sizes, by_step, dtype, has_tim
 @EVERY_CELL
 def test_gradients(cell, sizes, dropout, by_step):
     """Of times, too, at which no two steps are equally far apart."""
-    decaying = {"missing_decay": True, "return_sequences": by_step}
+    decaying = {"missing": "decay", "return_sequences": by_step}
     Problem(sizes, naive.ragged_lengths(19), cell=cell, dropout=dropout, **decaying).check(step=step_for(**decaying))
 
 
 def test_gradients_of_a_wide_layer():
     """Of more units than are summed up at a time."""
-    Problem((400,), naive.ragged_lengths(11, longest=6), cell="rnn", missing_decay=True).check(at_most=20, step=1e-5)
+    Problem((400,), naive.ragged_lengths(11, longest=6), cell="rnn", missing="decay").check(at_most=20, step=1e-5)
 
 
 @EVERY_CELL
 def test_gradients_of_every_pattern_of_missing_values(cell):
     patterns = np.array([*product([False, True], repeat=4)])
-    decaying = Problem((5,), [4] * len(patterns), cell=cell, missing_decay=True)
+    decaying = Problem((5,), [4] * len(patterns), cell=cell, missing="decay")
     for feature, missing in enumerate([patterns, patterns[::-1, ::-1]]):
         decaying.sequences.values[:, feature] = np.where(missing.ravel(), np.nan, np.linspace(-1, 2, missing.size))
     decaying.check(step=1e-5)
@@ -263,17 +263,35 @@ def test_the_unit_of_time_does_not_matter(Estimator):
 def test_features_that_are_never_or_always_observed(Estimator):
     """A feature without any value tells nothing, even where it has one later; training data may also miss nothing."""
     y = targets(Estimator)
-    nothing = as_sequences([np.full_like(x, np.nan) for x in VALUES])
-    assert np.isfinite(predictions(make(Estimator).fit(nothing, y), X)).all()
-    whole = as_sequences([np.nan_to_num(x) for x in VALUES])
+    nothing = X.with_values(np.full_like(X.values, np.nan))
+    model = make(Estimator).fit(nothing, y)
+    assert_array_equal(predictions(model, X), predictions(model, nothing))
+    values = X.values.copy()
+    values[:, 1] = np.nan
+    without = X.with_values(values)
+    model = make(Estimator, alpha=0).fit(without, y)
+    assert_array_equal(predictions(model, X), predictions(model, without))
+    whole = X.with_values(np.nan_to_num(X.values))
     assert np.isfinite(predictions(make(Estimator).fit(whole, y), X)).all()
 
 
-def test_scales_are_of_what_is_observed(monkeypatch):
-    """Though the first steps that are looked at have no value of a feature."""
+@ESTIMATORS
+def test_times_count_in_fit_and_prediction_or_in_neither(Estimator):
+    y, without = targets(Estimator), Sequences(X.values, X.offsets)
+    with pytest.raises(ValueError, match="X has none, but the sequences of fit have"):
+        make(Estimator).fit(X, y).predict(list(X))
+    model = make(Estimator).fit(list(X), y)
+    with pytest.raises(ValueError, match="X has some, those of fit not"):
+        model.predict(X)
+    assert_array_equal(predictions(model, list(X)), predictions(model, without))
+
+
+@pytest.mark.parametrize("part", [slice(100), slice(20, 60), slice(40, None)], ids=["first", "middle", "last"])
+def test_scales_are_of_what_is_observed(monkeypatch, part):
+    """Though some of the steps that are looked at together have no value of a feature."""
     monkeypatch.setattr(base, "SCALED_AT_A_TIME", 16)
     values = X.values.copy()
-    values[:100, 1] = np.nan
+    values[part, 1] = np.nan
     sequences = X.with_values(values)
     model = make(LSTMRegressor).fit(sequences, Y)
     assert_allclose(model._shift, [0, 0, *np.nanmean(values, axis=0)], rtol=1e-10)

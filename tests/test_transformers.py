@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, RobustScaler, StandardScaler
@@ -17,11 +19,11 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklstm import LSTMClassifier, Sequences, as_sequences
 from sklstm.preprocessing import (
-    FeatureSelector,
     SequenceFeatures,
     SequenceImputer,
     SequenceResampler,
     SequenceScaler,
+    SequenceSelector,
     SequenceUnion,
     TimeFeatures,
     ToSequences,
@@ -52,13 +54,15 @@ TRANSFORMERS = {
     "clipped scaler": SequenceScaler("robust", clip=1.0),
     **{f"{way} imputer": SequenceImputer(way) for way in ("forward", "mean", "linear", "constant")},
     "imputer with all": SequenceImputer(add_indicator=True, add_elapsed=True),
-    "selector": FeatureSelector([2, 0]),
+    "selector": SequenceSelector([2, 0]),
     "times": TimeFeatures(),
     "union": SequenceUnion([("a", SequenceScaler()), ("b", SequenceImputer("linear"))]),
     "resampler": SequenceResampler(2.0),
 }
 ALL = pytest.mark.parametrize("transformer", TRANSFORMERS.values(), ids=TRANSFORMERS)
-KEEP_STEPS = pytest.mark.parametrize("transformer", list(TRANSFORMERS.values())[:-1], ids=list(TRANSFORMERS)[:-1])
+KEEP_STEPS = pytest.mark.parametrize(
+    "transformer", [t for t in TRANSFORMERS.values() if not isinstance(t, SequenceResampler)]
+)
 
 FAULTS_OF_FEATURE_UNION = dict.fromkeys(
     ("check_estimators_overwrite_params", "check_dont_overwrite_parameters", "check_estimators_nan_inf"),
@@ -69,7 +73,7 @@ FAULTS_OF_FEATURE_UNION = dict.fromkeys(
 @parametrize_with_checks(
     [
         *(transformer for name, transformer in TRANSFORMERS.items() if name != "selector"),
-        FeatureSelector(0),
+        SequenceSelector(0),
         SequenceFeatures(),
         ToSequences(),
     ],
@@ -115,16 +119,35 @@ def test_a_sequence_alone_is_transformed_as_among_others(transformer):
         assert fitted.transform(X[[i]]) == expected[[i]]
 
 
+def leak(transformer, rows, others):
+    """Whether what rows become depends on others, which are not of the training."""
+    changed = Sequences(1000 - np.nan_to_num(X.values), X.offsets, feature_names=NAMES, times=X.times)
+    among = [changed[i] if i in others else X[i] for i in range(len(X))]
+    among = X.with_values(np.concatenate(among), X.feature_names)
+    alone = clone(transformer).fit(X[rows]).transform(X[rows])
+    for fitted in clone(transformer).fit(among[rows]), clone(transformer).fit(X[rows]):
+        fitted.transform(among[others])
+        Z = fitted.transform(among)[rows]
+        if not np.array_equal(getattr(Z, "values", Z), getattr(alone, "values", alone), equal_nan=True):
+            return True
+    return False
+
+
 @pytest.mark.parametrize("transformer", [*TRANSFORMERS.values(), SequenceFeatures()], ids=[*TRANSFORMERS, "features"])
 def test_of_other_rows_only_those_of_training_count(transformer):
-    """What a fold's pipeline gives for test rows is the same, whatever those are: nothing leaks from them."""
-    other = Sequences(1000 - np.nan_to_num(X.values), X.offsets, feature_names=NAMES, times=X.times)
     for train, test in KFold(3).split(X):
-        changed = [other[i] if i in test else X[i] for i in range(len(X))]
-        changed = Sequences(np.concatenate(changed), X.offsets, feature_names=NAMES, times=X.times)
-        expected = clone(transformer).fit(X[train]).transform(X[test])
-        found = clone(transformer).fit(changed[train]).transform(X[test])
-        assert_array_equal(getattr(found, "values", found), getattr(expected, "values", expected))
+        assert not leak(transformer, train, test)
+
+
+class LeakingScaler(SequenceScaler):
+    """Learns from whatever it is given."""
+
+    def transform(self, X):
+        return clone(SequenceScaler()).fit(X).transform(X)
+
+
+def test_a_leak_is_seen():
+    assert leak(LeakingScaler(), np.arange(3), np.arange(3, 6))
 
 
 @KEEP_STEPS
@@ -165,7 +188,7 @@ def test_what_comes_in_is_not_written_to(transformer):
 NAMES_OUT = {
     "imputer with all": [*NAMES, *(f"missing_{name}" for name in NAMES), *(f"elapsed_{name}" for name in NAMES)],
     "selector": ["Lactate", "HR"],
-    "times": [*NAMES, "gap", "elapsed"],
+    "times": [*NAMES, "gap", "time"],
     "union": [*(f"a__{name}" for name in NAMES), *(f"b__{name}" for name in NAMES)],
 }
 
@@ -177,6 +200,31 @@ def test_names_of_features_are_kept(name):
     assert fitted.get_feature_names_out().tolist() == expected
     assert fitted.transform(X).feature_names.tolist() == expected
     assert fitted.transform(list(X)).feature_names is None
+    assert clone(TRANSFORMERS[name]).fit(list(X)).transform(X).feature_names.tolist() == expected
+    one = clone(TRANSFORMERS[name]).set_params(**{"features": 0} if name == "selector" else {}).fit(np.ones((4, 9)))
+    out = one.transform(np.ones((4, 9)))
+    if not isinstance(one, SequenceUnion):
+        assert len(one.get_feature_names_out()) == (out.n_features if isinstance(out, Sequences) else 9)
+
+
+@ALL
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_no_frames_come_out(transformer, library):
+    table = np.nan_to_num(X[:, 0].values[:30].reshape(3, 10))
+    with config_context(transform_output=library):
+        assert clone(transformer).fit_transform(X) == clone(transformer).fit(X).transform(X)
+        if not isinstance(transformer, SequenceSelector):
+            assert isinstance(clone(transformer).fit_transform(table), np.ndarray | Sequences)
+
+
+@ALL
+def test_a_failed_fit_is_none(transformer):
+    fitted = clone(transformer).fit(X)
+    with pytest.raises(ValueError, match="infinity"):
+        fitted.fit(Sequences([[np.inf] * 3], [0, 1]))
+    if not isinstance(transformer, SequenceUnion):
+        with pytest.raises(NotFittedError):
+            fitted.transform(X)
 
 
 @ALL
@@ -256,6 +304,16 @@ def test_linear_is_that_of_pandas():
 def test_mean_and_constant():
     assert_allclose(SequenceImputer("mean").fit_transform(X).values, FRAME[NAMES].fillna(FRAME[NAMES].mean()))
     assert_array_equal(SequenceImputer("constant", fill_value=-1).fit_transform(X).values, FRAME[NAMES].fillna(-1))
+    assert_array_equal(SequenceImputer("constant").fit_transform(X).values, FRAME[NAMES].fillna(0))
+
+
+@pytest.mark.parametrize("strategy", ["forward", "linear"])
+def test_what_is_filled_in_before_the_first_value(strategy):
+    filled, zero = (SequenceImputer(strategy, fill_value=value).fit_transform(X).values for value in (None, 0.0))
+    differs = filled != zero
+    assert differs.any()
+    assert_array_equal(zero[differs], 0)
+    assert_allclose(filled[differs], np.broadcast_to(FRAME[NAMES].mean(), filled.shape)[differs])
 
 
 def test_indicators_and_time_elapsed():
@@ -297,6 +355,8 @@ def test_gaps_cannot_come_back_without_indicators():
     imputer = SequenceImputer(add_indicator=True).fit(X)
     with pytest.raises(ValueError, match="X has 3 features, but transform returns 6"):
         imputer.inverse_transform(X)
+    with pytest.raises(ValueError, match="not in the order in which transform returns them"):
+        imputer.inverse_transform(imputer.transform(X)[:, [1, 0, 2, 3, 4, 5]])
 
 
 @pytest.mark.parametrize("strategy", ["forward", "mean", "linear"])
@@ -355,6 +415,8 @@ def test_numbers_for_times_and_no_times():
         ({"every": 1, "aggregate": {"RR": "mean"}}, "aggregate names no feature: 'RR'"),
         ({"every": 1e-9}, "makes up to .* time steps of one sequence"),
         ({"every": 1e-300}, "makes up to .* time steps of one sequence"),
+        ({"every": 1, "aggregate": {"HR": ["mean"]}}, r"got \['mean'\] for 'HR'"),
+        ({"every": timedelta(hours=1)}, "needs times that are datetimes"),
     ],
 )
 def test_resampling_that_cannot_be(parameters, message):
@@ -363,8 +425,28 @@ def test_resampling_that_cannot_be(parameters, message):
         SequenceResampler(**parameters).fit(numbers).transform(numbers)
 
 
+@pytest.mark.parametrize(
+    ("every", "message"),
+    [
+        (timedelta(0), "longer than 0"),
+        (timedelta(hours=-1), "a duration from 0 on"),
+        (np.timedelta64("NaT"), "a duration from 0 on"),
+        (np.timedelta64(1, "M"), "no fixed length"),
+    ],
+)
+def test_durations_that_are_none(every, message):
+    with pytest.raises(ValueError, match=message):
+        SequenceResampler(every).fit_transform(X)
+
+
+def test_an_interval_of_centuries_and_times_since_1970():
+    assert (SequenceResampler(1e12).fit_transform(X).lengths == 1).all()
+    late = as_sequences([np.arange(4.0)], times=[1.6e9 + np.arange(4) * 0.1])
+    assert_array_equal(SequenceResampler(0.1).fit_transform(late)[0][:, 0], np.arange(4))
+
+
 def test_gaps_between_steps_are_features():
-    times = TimeFeatures(["elapsed", "gap"]).fit_transform(X)
+    times = TimeFeatures(["time", "gap"]).fit_transform(X)
     hours = by_stay(lambda part: ((part.index - part.index[0]) / pd.Timedelta("1h")).to_numpy())
     assert_allclose(times.values[:, 3], hours)
     gaps = np.diff(hours, prepend=0)
@@ -372,6 +454,8 @@ def test_gaps_between_steps_are_features():
     assert_allclose(times.values[:, 4], gaps)
     with pytest.raises(ValueError, match="'hour'"):
         TimeFeatures(["hour"]).fit(X)
+    with pytest.raises(ValueError, match="'gap' twice"):
+        make_pipeline(TimeFeatures(), TimeFeatures()).fit_transform(X)
 
 
 # ---------------------------------------------------------------------------------------------- summaries
@@ -397,13 +481,24 @@ def test_slopes():
             assert_allclose(slopes[i, k], expected, rtol=1e-8)
 
 
+def test_summaries_at_the_end_of_a_pipeline_are_a_frame():
+    pipeline = make_pipeline(SequenceImputer(), SequenceUnion([("all", SequenceScaler())]), SequenceFeatures(["last"]))
+    frame = pipeline.set_output(transform="pandas").fit_transform(X)
+    assert frame.columns.tolist() == [f"all__{name}_last" for name in NAMES]
+
+
 def test_summaries_are_a_table_with_names():
     frame = SequenceFeatures(["mean", "count"]).set_output(transform="pandas").fit_transform(X)
     assert frame.columns.tolist() == [f"{name}_{each}" for each in ("mean", "count") for name in NAMES]
     assert SequenceFeatures(["last"]).fit(np.ones((4, 9))).get_feature_names_out().tolist() == ["x0_last"]
 
 
-@pytest.mark.parametrize("statistics", [["median"], []])
+def test_no_slope_without_two_times():
+    at_once = Sequences([[np.nan], [1.0], [2.0], [5.0]], [0, 4], times=[0, 0.1, 0.1, 0.1])
+    assert np.isnan(SequenceFeatures(["slope"]).fit_transform(at_once)).all()
+
+
+@pytest.mark.parametrize("statistics", [["median"], [], [["mean"]], ["mean", "mean"]])
 def test_statistics_that_are_not_known(statistics):
     with pytest.raises(ValueError, match="statistics must be some of count, sum, mean"):
         SequenceFeatures(statistics).fit(X)
@@ -425,14 +520,14 @@ ROWS = {
 @pytest.mark.parametrize(("parameters", "rows"), ROWS.values(), ids=ROWS)
 def test_rows_become_sequences(parameters, rows):
     layout = ToSequences(2, **parameters)
-    assert_array_equal(layout.fit_transform(rows), CUBE)
+    assert_array_equal(layout.fit_transform(rows).to_array(), CUBE)
     if rows.ndim == 2:
         assert_array_equal(layout.inverse_transform(CUBE), rows)
         static = np.arange(8.0).reshape(4, 2)
         layout = ToSequences(2, **parameters, n_static=2).fit(np.hstack([rows, static]))
-        sequences = layout.transform(pd.DataFrame(np.hstack([rows, static])))
-        assert_array_equal(sequences[:, :, :2], CUBE)
-        assert_array_equal(sequences[:, :, 2:], np.repeat(static[:, np.newaxis], 5, axis=1))
+        sequences = layout.transform(np.hstack([rows, static]))
+        assert_array_equal(sequences[:, :2].to_array(), CUBE)
+        assert_array_equal(sequences[:, 2:].to_array(), np.repeat(static[:, np.newaxis], 5, axis=1))
         assert_array_equal(layout.inverse_transform(sequences), np.hstack([rows, static]))
 
 
@@ -450,13 +545,33 @@ def test_rows_that_cannot_be_taken_apart(parameters, rows, message):
         ToSequences(**parameters).fit(rows)
 
 
+def test_names_of_static_columns_are_kept():
+    rows = pd.DataFrame([[3.0, 2.0, 1.0, 50.0]], columns=["lag_1", "lag_2", "lag_3", "age"])
+    sequences = ToSequences(newest_first=True, n_static=1).fit_transform(rows)
+    assert sequences.feature_names.tolist() == ["x0", "age"]
+    assert_array_equal(sequences[0], [[1, 50], [2, 50], [3, 50]])
+
+
+def test_a_missing_lag_is_no_padding():
+    assert ToSequences().fit_transform([[1, 2, np.nan], [1, 2, 3]]).lengths.tolist() == [3, 3]
+
+
+@pytest.mark.parametrize(("fitted", "later"), [(CUBE, (2, 4, 4)), (CUBE.reshape(4, -1), (2, 10, 3))])
+def test_rows_of_another_shape_than_in_fit(fitted, later):
+    layout = ToSequences(2).fit(fitted)
+    with pytest.raises(ValueError, match=r"X has|expecting"):
+        layout.transform(np.zeros(later))
+    with pytest.raises(ValueError, match="equal lengths and 2 features"):
+        layout.inverse_transform([np.zeros((3, 2)), np.zeros((2, 2))])
+
+
 # ---------------------------------------------------------------------------------------------- together
 
 
 def test_different_features_are_treated_differently():
     union = SequenceUnion([
-        ("vital", make_pipeline(FeatureSelector(["HR", "SBP"]), SequenceImputer(), SequenceScaler())),
-        ("rest", make_pipeline(FeatureSelector("Lactate"), SequenceImputer("mean"))),
+        ("vital", make_pipeline(SequenceSelector(["HR", "SBP"]), SequenceImputer(), SequenceScaler())),
+        ("rest", make_pipeline(SequenceSelector("Lactate"), SequenceImputer("mean"))),
         ("left out", "drop"),
     ])  # fmt: skip
     Z = union.fit_transform(X)
@@ -468,14 +583,14 @@ def test_different_features_are_treated_differently():
 
 
 def test_a_union_needs_the_same_time_steps():
-    with pytest.raises(ValueError, match="'b' returned sequences of other lengths than 'a'"):
+    with pytest.raises(ValueError, match="'b' returned sequences of other lengths or times than 'a'"):
         SequenceUnion([("a", SequenceScaler()), ("b", SequenceResampler(2))]).fit_transform(X)
 
 
 @pytest.mark.parametrize("features", ["RR", 3, [True, False]], ids=repr)
 def test_features_that_are_not_there(features):
     with pytest.raises(ValueError, match="not among the 3 features: HR, SBP, Lactate"):
-        FeatureSelector(features).fit(X)
+        SequenceSelector(features).fit(X)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

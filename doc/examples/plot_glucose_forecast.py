@@ -28,6 +28,7 @@ from sklstm.preprocessing import TimeFeatures, sliding_windows
 glucose = load_glucose()
 cut = {"window": 24, "horizon": 6, "max_gap": np.timedelta64(450, "s")}
 X, y, person = sliding_windows(glucose.data, **cut)
+X = X.to_array()
 print(f"{len(X):,} windows of {len(glucose.data)} people")
 
 
@@ -95,7 +96,7 @@ for opponent, gain in zip(["persistence", "ridge"], 100 * (1 - table[:, 2:] / ta
 
 # %%
 # A whole day of one of the unseen people, and how the network learnt. Times are cut like the values.
-_, times, _ = sliding_windows(TimeFeatures(["elapsed"]).fit_transform(glucose.data), target="elapsed", **cut)
+_, times, _ = sliding_windows(TimeFeatures(["time"]).fit_transform(glucose.data), target="time", **cut)
 days = [(person == p) & (times[:, -1] // 24 == k) for p in np.unique(person[test]) for k in range(7)]
 day = max(days, key=np.sum)  # the fullest: sensors have gaps
 forecast, hours = search.predict(X[day])[:, -1], times[day, -1] % 24

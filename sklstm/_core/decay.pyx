@@ -22,10 +22,11 @@ from .packing cimport FARTHEST, standardised, value_t
 def elapsed(const value_t[:, ::1] values, const double[::1] gaps, const int64_t[::1] offsets, double[:, ::1] delta):
     """The time since each value was last observed, delta (total steps, F)."""
     cdef Py_ssize_t F = values.shape[1], r, k
-    for r in range(offsets.shape[0] - 1):
-        for k in range(F):
-            _elapsed(&values[offsets[r], k], &gaps[offsets[r]], offsets[r + 1] - offsets[r], F, 1,
-                     &delta[offsets[r], k])
+    with nogil:
+        for r in range(offsets.shape[0] - 1):
+            for k in range(F):
+                _elapsed(&values[offsets[r], k], &gaps[offsets[r]], offsets[r + 1] - offsets[r], F, 1,
+                         &delta[offsets[r], k])
 
 
 def forward(
@@ -60,20 +61,21 @@ def backward(
     floating[::1] dw, floating[::1] db, floating[:, ::1] dW_d, floating[::1] db_d,  # grow
     floating[::1] scratch,                 # (SCRATCH,)
 ):
-    """Its way back: by a rate, of which xhat is exp(-rate) last, the derivative is minus that by xhat, times xhat."""
+    """Its way back. Where xhat is exp(-rate) last, the derivative by the rate is minus that by xhat, times xhat."""
     cdef Py_ssize_t n = delta.shape[0], F = delta.shape[1], H = drates.shape[1], column = 0, width, row, k
     cdef floating drate, one = 1
-    for row in range(n):
-        for k in range(F):
-            if table[row, F + k] == 0 and w[k] * delta[row, k] + b[k] > 0:
-                drate = -dtable[row, k] * table[row, k]
-                dw[k] += drate * delta[row, k]
-                db[k] += drate
-    while column < H:
-        width = min(WIDEST_TILE, H - column)
-        add_outer(F, width, n, &delta[0, 0], F, &drates[0, column], H, &dW_d[0, column], H, &scratch[0])
-        add_outer(1, width, n, &one, 0, &drates[0, column], H, &db_d[column], H, &scratch[0])
-        column += WIDEST_TILE
+    with nogil:
+        for row in range(n):
+            for k in range(F):
+                if table[row, F + k] == 0 and w[k] * delta[row, k] + b[k] > 0:
+                    drate = -dtable[row, k] * table[row, k]
+                    dw[k] += drate * delta[row, k]
+                    db[k] += drate
+        while column < H:
+            width = min(WIDEST_TILE, H - column)
+            add_outer(F, width, n, &delta[0, 0], F, &drates[0, column], H, &dW_d[0, column], H, &scratch[0])
+            add_outer(1, width, n, &one, 0, &drates[0, column], H, &db_d[column], H, &scratch[0])
+            column += WIDEST_TILE
 
 
 cdef inline bint _observed(value_t value) noexcept nogil:

@@ -8,15 +8,15 @@ from ._scaler import SequenceScaler
 from ._times import SequenceResampler, TimeFeatures
 from ._to_frame import sequences_to_frame
 from ._tokenizer import SequenceTokenizer
-from ._union import FeatureSelector, SequenceUnion
+from ._union import SequenceSelector, SequenceUnion
 from ._windows import sliding_windows
 
 __all__ = [
-    "FeatureSelector",
     "SequenceFeatures",
     "SequenceImputer",
     "SequenceResampler",
     "SequenceScaler",
+    "SequenceSelector",
     "SequenceTokenizer",
     "SequenceUnion",
     "TimeFeatures",

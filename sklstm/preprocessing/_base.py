@@ -1,28 +1,48 @@
-"""What transformers of sequences share: what they accept and what they return."""
+"""What transformers of sequences share: what they accept, what they return, and how its features are called."""
 
+import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ..validation import is_table, validate_sequences
 
 
-class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
-    """Takes sequences of any form, gaps (NaN) included, and returns `Sequences`.
+class SequenceTransformer(TransformerMixin, BaseEstimator):
+    """Takes sequences of any form, missing values (NaN) included, and returns `Sequences`.
 
-    A transformer says in `_fit` what it learns and in `_transform` what becomes of the values; lengths and times stay.
+    A transformer says in `_fit` what it learns, in `_transform` what becomes of the values, and in `_names_out` what
+    the new features are called; lengths and times stay.
     """
 
+    _keeps_tables = True
+
+    def __init_subclass__(cls, auto_wrap_output_keys=None, **kwargs):
+        super().__init_subclass__(auto_wrap_output_keys=auto_wrap_output_keys, **kwargs)
+
     def _learn(self, X):
-        sequences = validate_sequences(self, X, reset=True, allow_nan=True)
-        self._fit(sequences)
+        self._is_fitted = False
+        self._fit(validate_sequences(self, X, reset=True, allow_nan=True))
+        self._is_fitted = True
         return self
+
+    def _fit(self, sequences):
+        """By default there is nothing to learn but the features."""
+
+    def _names_out(self, names):
+        return names
 
     def _apply(self, X, function):
         """What `function` makes of the values of sequences."""
         check_is_fitted(self)
         sequences = validate_sequences(self, X, reset=False, allow_nan=True)
-        named = sequences.feature_names is not None and not self._fitted_on_table
-        return in_form(X, sequences, function(sequences), self.get_feature_names_out() if named else None)
+        names = sequences.feature_names
+        return self._in_form(X, sequences, function(sequences), None if names is None else self._names_out(names))
+
+    def _in_form(self, X, sequences, values, names):
+        """New sequences; what came as a table stays one, if it still has one feature over time."""
+        if is_table(X) and values.shape[1] == 1:
+            return values.reshape(len(sequences), -1)
+        return sequences.with_values(values, names)
 
     def transform(self, X):
         """Transform sequences.
@@ -41,8 +61,43 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         """
         return self._apply(X, self._transform)
 
+    def get_feature_names_out(self, input_features=None):
+        """Get the names of the features that `transform` returns.
+
+        Parameters
+        ----------
+        input_features : array-like of str of shape (n_features_in_,), default=None
+            Names of the features; by default those that the training sequences have, or "x0", "x1" and so on.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+            The names; of a table that stays one, those of its columns.
+        """
+        check_is_fitted(self)
+        names = _check_feature_names_in(self, input_features)
+        if not self._fitted_on_table:
+            return self._names_out(names)
+        of_one = self._names_out(np.array(["x0"], dtype=object))
+        return names if len(of_one) == 1 and self._keeps_tables else of_one
+
+    def set_output(self, *, transform=None):
+        """Set the container of the output; sequences stay what they are, whatever is asked for.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            The container of what is a table.
+
+        Returns
+        -------
+        self : object
+            The transformer.
+        """
+        return super().set_output(transform=transform) if self._sklearn_auto_wrap_output_keys else self
+
     def __sklearn_is_fitted__(self):
-        return hasattr(self, "_n_features")
+        return getattr(self, "_is_fitted", False)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -50,10 +105,3 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def in_form(X, sequences, values, names):
-    """Transformed sequences; what came as a table stays one, if it still has one feature over time."""
-    if is_table(X) and values.shape[1] == 1:
-        return values.reshape(len(sequences), -1)
-    return sequences.with_values(values, names)

@@ -1,15 +1,15 @@
 """Summaries of sequences, for models that take a row a sample."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ..sequences import step_times
-from ..validation import validate_sequences
-from ._statistics import STATISTICS, statistic
+from ._base import SequenceTransformer
+from ._statistics import STATISTICS, check_choice, statistic
 
 
-class SequenceFeatures(TransformerMixin, BaseEstimator):
+class SequenceFeatures(SequenceTransformer, auto_wrap_output_keys=("transform",)):
     """Summarise each sequence by a few numbers a feature, for models that know no time.
 
     Missing values (NaN) are left out. What was never seen in a sequence is NaN, which gradient boosting takes as it is
@@ -64,15 +64,10 @@ class SequenceFeatures(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a statistic is not known.
+            If a statistic is not known, or named twice.
         """
-        unknown = [name for name in self.statistics if name not in STATISTICS]
-        if unknown or not self.statistics:
-            raise ValueError(
-                f"statistics must be some of {', '.join(STATISTICS)}, got {unknown[0] if unknown else 'none'!r}."
-            )
-        validate_sequences(self, X, reset=True, allow_nan=True)
-        return self
+        check_choice("statistics", self.statistics, STATISTICS)
+        return self._learn(X)
 
     def transform(self, X):
         """Summarise sequences.
@@ -87,10 +82,14 @@ class SequenceFeatures(TransformerMixin, BaseEstimator):
         features : ndarray of shape (n_sequences, n_statistics * n_features)
             All features' first statistic, then their second one, and so on.
         """
-        check_is_fitted(self)
-        sequences = validate_sequences(self, X, reset=False, allow_nan=True)
+        return self._apply(X, self._transform)
+
+    def _transform(self, sequences):
         starts, clock = sequences.offsets[:-1], step_times(sequences)
         return np.concatenate([statistic(name, sequences.values, starts, clock) for name in self.statistics], axis=1)
+
+    def _in_form(self, X, sequences, values, names):
+        return values
 
     def get_feature_names_out(self, input_features=None):
         """Get the names of the numbers that `transform` returns.
@@ -107,14 +106,12 @@ class SequenceFeatures(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         names = ["x0"] if self._fitted_on_table else _check_feature_names_in(self, input_features)
-        return np.array([f"{name}_{each}" for each in self.statistics for name in names], dtype=object)
+        return self._names_out(names)
 
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "_n_features")
+    def _names_out(self, names):
+        return np.array([f"{name}_{each}" for each in self.statistics for name in names], dtype=object)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = []
         return tags

@@ -7,12 +7,11 @@ import numpy as np
 from narwhals.exceptions import DuplicateError
 from sklearn.utils._param_validation import validate_params
 
-from ..sequences import Sequences, offsets_of, real_array, units_of_time
+from ..sequences import Sequences, offsets_of, real_array
 from ..validation import as_sequences
+from ._columns import factorize, is_missing, labels_of, table_of, times_of, type_of
 
 TEXT = nw.String, nw.Categorical, nw.Enum
-
-LARGEST_WHOLE = 2**53  # below which float64 tells every whole number from its neighbours
 
 
 @validate_params(
@@ -55,12 +54,13 @@ def frame_to_sequences(df, *, sequence, time, features=None, target=None, return
 
     return_sequences : bool, default=False
         Whether there is a target at each time step, as the estimators' parameter of this name says. Otherwise there is
-        one a sequence, the same in all of its rows.
+        one a sequence, the same in all of its rows. True needs `target`.
 
     static : DataFrame or None, default=None
         What does not change within a sequence, such as age: one row a sequence, with a column of the name that
         `sequence` gives. Its other columns become features behind those of `df`, the same at all time steps, so that
-        they stay with their sequence in cross-validation. Rows of other sequences are ignored.
+        they stay with their sequence in cross-validation; columns that have a role in `df` may not be among them. Rows
+        of other sequences are ignored.
 
     Returns
     -------
@@ -82,7 +82,8 @@ def frame_to_sequences(df, *, sequence, time, features=None, target=None, return
         If `df` is lazy or no data frame, has no rows, lacks a column or has one twice; if a column has two roles; if an
         identifier or a time is missing or two rows of a sequence have the same time; if a feature is neither numbers
         nor booleans (texts, categories, datetimes, columns of Python objects; one without any value is NaN); if a
-        target changes within a sequence; or if `static` does not have one row for each sequence.
+        target changes within a sequence; if `return_sequences` is True without `target`; or if `static` does not have
+        one row for each sequence, or has a column with a role in `df`, such as the target.
 
     See Also
     --------
@@ -114,18 +115,20 @@ def frame_to_sequences(df, *, sequence, time, features=None, target=None, return
     frame = _frame(df, "df")
     targets = [] if target is None else [target] if isinstance(target, str) else _names(target, "target")
     features = _names_of_features(frame, [sequence, time, *targets], features)
-    _check_roles(frame, {"sequence": [sequence], "time": [time], "features": features, "target": targets})
+    roles = _roles(frame, {"sequence": [sequence], "time": [time], "features": features, "target": targets})
+    if return_sequences and not targets:
+        raise ValueError("return_sequences=True is about targets: target must name the column that holds them.")
     if len(frame) == 0:
         raise ValueError("df has no rows: at least one time step is needed.")
-    ids, codes = _number(frame[sequence])
-    times = _times(frame[time])
+    ids, codes = factorize(frame[sequence])
+    times = times_of(frame[time])
     order = np.lexsort((times, codes))
     codes, times = codes[order], times[order]
     _check_distinct(sequence, time, ids, codes, times, order)
     offsets = offsets_of(np.bincount(codes))
-    X = Sequences(_table(frame, features, "df")[order], offsets, feature_names=features, times=times)
+    X = Sequences(table_of(frame, features, "df")[order], offsets, feature_names=features, times=times)
     if static is not None:
-        X = add_static(X, *_static_rows(static, sequence, features, ids))
+        X = add_static(X, *_static_rows(static, sequence, roles, ids))
     if target is None:
         return X, ids
     columns = [_target(frame[name], ids, order, offsets, return_sequences) for name in targets]
@@ -194,7 +197,7 @@ def add_static(X, static, feature_names=None):
     return Sequences(values, sequences.offsets, feature_names=names, times=sequences.times)
 
 
-# ---------------------------------------------------------------------------------------------- columns and roles
+# ---------------------------------------------------------------------------------------------- columns and rows
 
 
 def _frame(df, name):
@@ -227,14 +230,16 @@ def _names_of_features(frame, others, features):
     return features
 
 
-def _check_roles(frame, roles):
+def _roles(frame, columns):
+    """The role of each column that has one, from the columns of each role."""
     role_of = {}
-    for role, names in roles.items():
+    for role, names in columns.items():
         for name in names:
             _check_column(frame, name, role, "df")
             if name in role_of:
                 raise ValueError(f"Column {name!r} is named twice: by {role_of[name]} and by {role}.")
             role_of[name] = role
+    return role_of
 
 
 def _check_column(frame, name, role, of):
@@ -248,115 +253,6 @@ def _check_column(frame, name, role, of):
     raise ValueError(f"{of} has no column {name!r}, which {role} names. {advice}")
 
 
-# ---------------------------------------------------------------------------------------------- values of a column
-
-
-def _table(frame, names, of):
-    """Columns of numbers as one array, (n_rows, n_columns): float32 if all are, otherwise float64."""
-    is_single = all(frame[name].dtype == nw.Float32 for name in names)
-    table = np.empty((len(frame), len(names)), dtype=np.float32 if is_single else np.float64)
-    for k, name in enumerate(names):
-        table[:, k] = _numbers(frame[name], of)
-    return table
-
-
-def _numbers(column, of):
-    """The values of a column as floats, NaN where they are missing."""
-    dtype = column.dtype
-    if dtype in (nw.Float32, nw.Float64):
-        return column.to_numpy()
-    if dtype.is_numeric() or dtype == nw.Boolean:
-        return column.cast(nw.Float64).to_numpy()
-    if column.is_null().all():
-        return np.full(len(column), np.nan)  # such a column may have any type
-    where = " through features" if of == "df" else ""
-    raise ValueError(
-        f"Column {column.name!r} of {of} must hold numbers or booleans to be a feature, but its type is "
-        f"{_type(column)}. Convert or encode it, or leave it out{where}."
-    )
-
-
-def _type(column):
-    """The type as the library calls it."""
-    return column.to_native().dtype
-
-
-def _missing(column):
-    return np.isnan(column.to_numpy()) if column.dtype.is_float() else column.is_null().to_numpy()
-
-
-def _check_complete(column, role, what):
-    missing = np.flatnonzero(_missing(column))
-    if len(missing):
-        raise ValueError(
-            f"Column {column.name!r} ({role}) has no {what} in row {missing[0]} of df ({len(missing)} such rows in "
-            "all). Fill it in, or leave such rows out."
-        )
-
-
-def _labels(column):
-    """The values of a column that are there to be told apart: of categories, what they stand for; texts as objects."""
-    labels = column.to_numpy()
-    if labels.dtype.kind == "M":
-        return _nanoseconds(labels, column.name)
-    return labels.astype(object) if labels.dtype.kind == "U" else labels
-
-
-def _number(column):
-    """The distinct identifiers in order, and the number of that of each row."""
-    _check_complete(column, "sequence", "identifier")
-    labels = _labels(column)
-    if labels.dtype.kind != "O":
-        return np.unique(labels, return_inverse=True)
-    try:
-        distinct = sorted(set(labels))  # by hash: sorting a million texts takes ten times as long
-    except TypeError as error:
-        kinds = sorted({type(label).__name__ for label in labels})
-        raise ValueError(
-            f"Column {column.name!r} (sequence) must hold identifiers that can be sorted, but has {' and '.join(kinds)}"
-            ". Make them all texts, or all numbers."
-        ) from error
-    number = {label: i for i, label in enumerate(distinct)}
-    ids = np.empty(len(distinct), dtype=object)
-    ids[:] = distinct
-    return ids, np.fromiter(map(number.__getitem__, labels), np.intp, len(labels))
-
-
-def _times(column):
-    """The times as float64 or datetime64[ns]."""
-    dtype, name = column.dtype, column.name
-    if not (dtype.is_numeric() or dtype in (nw.Datetime, nw.Date, nw.Duration)):
-        raise ValueError(
-            f"Column {name!r} (time) must hold numbers, datetimes, dates or durations, but its type is "
-            f"{_type(column)}. Convert it, for example by pandas.to_datetime."
-        )
-    _check_complete(column, "time", "time")
-    if dtype == nw.Duration:
-        return units_of_time(column.to_numpy())
-    if not dtype.is_numeric():
-        column = column.cast(nw.Datetime("us")) if dtype == nw.Date else column  # pyarrow's dates would be objects
-        return _nanoseconds(column.to_numpy(), name)
-    times = column.cast(nw.Float64).to_numpy()
-    largest, advice = np.inf, "Leave such rows out."
-    if dtype.is_integer():
-        largest, advice = LARGEST_WHOLE, "Numbers as large are not exact: make datetimes of them, or subtract a start."
-    wrong = np.flatnonzero(~(np.abs(times) < largest))
-    if len(wrong):
-        raise ValueError(f"Column {name!r} (time) is {column[int(wrong[0])]} in row {wrong[0]} of df. {advice}")
-    return times
-
-
-def _nanoseconds(times, name):
-    exact = times.astype("M8[ns]")
-    wrong = np.flatnonzero(exact.astype(times.dtype) != times)  # NumPy wraps around
-    if len(wrong):
-        raise ValueError(
-            f"Column {name!r} is {times[wrong[0]]} in row {wrong[0]} of df: nanoseconds reach from 1678 to 2261. Shift "
-            "the datetimes, or make numbers of them."
-        )
-    return exact
-
-
 def _check_distinct(sequence, time, ids, codes, times, rows):
     """Raise a ValueError if two steps of a sequence, which come from these rows, have the same time; all are sorted."""
     equal = np.flatnonzero((codes[1:] == codes[:-1]) & (times[1:] == times[:-1]))
@@ -365,7 +261,7 @@ def _check_distinct(sequence, time, ids, codes, times, rows):
         raise ValueError(
             f"Rows {rows[first]} and {rows[first + 1]} of df have the same time, {times[first]} ({time!r}), in the "
             f"sequence {_word(ids[codes[first]])} ({sequence!r}); {len(equal)} rows too many in all. Aggregate them "
-            f"first, as df.groupby([{sequence!r}, {time!r}], as_index=False).mean() does in pandas, or resample."
+            f"first, as df.groupby([{sequence!r}, {time!r}], as_index=False).mean(numeric_only=True) does in pandas."
         )
 
 
@@ -381,7 +277,7 @@ def _target(column, ids, order, offsets, return_sequences):
     target = _target_values(column)[order]
     if return_sequences:
         return target
-    missing = _missing(column)[order]
+    missing = is_missing(column)[order]
     starts = offsets[:-1]
     changes = (target[1:] != target[:-1]) & ~(missing[1:] & missing[:-1])
     changes[starts[1:] - 1] = False
@@ -397,15 +293,15 @@ def _target(column, ids, order, offsets, return_sequences):
 
 
 def _target_values(column):
-    dtype, missing = column.dtype, _missing(column)
+    dtype, missing = column.dtype, is_missing(column)
     if missing.all():
         return np.full(len(column), np.nan)  # such a column may have any type
     if dtype in TEXT:
-        labels = _labels(column)
+        labels = labels_of(column)
         return np.where(missing, np.nan, labels) if missing.any() else labels
     if not (dtype.is_numeric() or dtype == nw.Boolean):
         raise ValueError(
-            f"Column {column.name!r} (target) must hold numbers, booleans or texts, but its type is {_type(column)}. "
+            f"Column {column.name!r} (target) must hold numbers, booleans or texts, but its type is {type_of(column)}. "
             "Convert it."
         )
     is_float = dtype.is_decimal() or (missing.any() and not dtype.is_float())
@@ -422,7 +318,7 @@ def _side_by_side(columns, names):
 # ---------------------------------------------------------------------------------------------- static features
 
 
-def _static_rows(static, sequence, features, ids):
+def _static_rows(static, sequence, roles, ids):
     """The values of `static` for the sequences of `ids`, and their names."""
     frame = _frame(static, "static")
     names = [name for name in frame.columns if name != sequence]
@@ -430,25 +326,25 @@ def _static_rows(static, sequence, features, ids):
         _check_column(frame, name, "sequence", "static")
     if not names:
         raise ValueError(f"static has no features: no columns but {sequence!r}.")
-    both = [name for name in names if name in features]
+    both = [name for name in names if name in roles]
     if both:
-        raise ValueError(f"{both[0]!r} is a feature of df and a column of static. Leave it out of one of them.")
-    keys = _labels(frame[sequence]).tolist()
+        raise ValueError(f"Column {both[0]!r} of static is also in df ({roles[both[0]]}). Leave it out of static.")
+    keys = labels_of(frame[sequence]).tolist()
     counts, wanted = Counter(keys), ids.tolist()
     wrong = [key for key in wanted if counts[key] != 1]
     if wrong:
         raise ValueError(
             f"static has {counts[wrong[0]] or 'no'} rows for the sequence {_word(wrong[0])} ({sequence!r}), but needs "
-            f"one for each of df ({len(wrong)} such sequences in all). Its identifiers are {_type(frame[sequence])}, "
+            f"one for each of df ({len(wrong)} such sequences in all). Its identifiers are {type_of(frame[sequence])}, "
             f"those of df {ids.dtype}."
         )
     row_of = {key: row for row, key in enumerate(keys)}
-    return _table(frame, names, "static")[[row_of[key] for key in wanted]], names
+    return table_of(frame, names, "static")[[row_of[key] for key in wanted]], names
 
 
 def _static_values(static):
     """Static features as an array, and their names, if they are columns of a frame."""
     if hasattr(type(static), "columns"):  # of its type: a lazy frame works out its own
         frame = _frame(static, "static")
-        return _table(frame, frame.columns, "static"), frame.columns
+        return table_of(frame, frame.columns, "static"), frame.columns
     return real_array(static, "static"), None

@@ -1,4 +1,4 @@
-"""Gaps in sequences filled, and what was known of them kept."""
+"""Missing values filled, and what is known of them kept."""
 
 from numbers import Real
 
@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from ..sequences import step_times
 from ..validation import as_sequences
@@ -50,19 +50,20 @@ class SequenceImputer(SequenceTransformer):
         - "mean": the mean of all training time steps;
         - "constant": `fill_value`.
 
-        Where there is no value to take (before the first one, or in a sequence without any) it is the mean. Of a
-        feature that was never seen in training, that is 0.
+        Where there is no value to take (before the first one, or in a sequence without any) it is `fill_value`.
 
-    fill_value : float, default=0.0
-        For ``strategy="constant"``.
+    fill_value : float or None, default=None
+        What is filled in where the strategy has nothing. None means the mean of the training time steps, and 0 for
+        ``strategy="constant"`` and for a feature that was never seen in training.
 
     add_indicator : bool, default=False
-        Whether to append, for each feature that has gaps in training, one that is 1 where it was missing and else 0.
+        Whether to append, for each feature of which values are missing in training, one that is 1 where it was missing
+        and else 0.
 
     add_elapsed : bool, default=False
-        Whether to append, for each feature that has gaps in training, how long ago it was last seen, 0 where it is seen
-        now; before it is first seen, how long ago the sequence began. In the units of the sequences' times, hours for
-        datetimes; in time steps where they have none.
+        Whether to append, for each feature of which values are missing in training, how long ago it was last seen, 0
+        where it is seen now; before it is first seen, how long ago the sequence began. In the units of the sequences'
+        times, hours for datetimes; in time steps where they have none.
 
     elapsed_scale : float or None, default=None
         If a number, what `add_elapsed` appends is ``1 - exp(-elapsed / elapsed_scale)``, and 1 before a feature is
@@ -71,11 +72,11 @@ class SequenceImputer(SequenceTransformer):
 
     Attributes
     ----------
-    statistics_ : ndarray of shape (n_features,)
+    mean_ : ndarray of shape (n_features,)
         The means.
 
-    features_with_gaps_ : ndarray of int
-        The features that have gaps in training.
+    features_with_missing_ : ndarray of int
+        The features of which values are missing in training.
 
     n_features_in_ : int
         Number of features of a time step; of a table, its number of columns.
@@ -105,14 +106,14 @@ class SequenceImputer(SequenceTransformer):
 
     _parameter_constraints: dict = {  # noqa: RUF012 - scikit-learn's convention
         "strategy": [StrOptions({"forward", "mean", "linear", "constant"})],
-        "fill_value": [Real],
+        "fill_value": [Interval(Real, None, None, closed="neither"), None],
         "add_indicator": ["boolean"],
         "add_elapsed": ["boolean"],
         "elapsed_scale": [Interval(Real, 0, None, closed="neither"), None],
     }
 
     def __init__(
-        self, strategy="forward", *, fill_value=0.0, add_indicator=False, add_elapsed=False, elapsed_scale=None
+        self, strategy="forward", *, fill_value=None, add_indicator=False, add_elapsed=False, elapsed_scale=None
     ):
         self.strategy = strategy
         self.fill_value = fill_value
@@ -143,11 +144,11 @@ class SequenceImputer(SequenceTransformer):
         missing = np.isnan(sequences.values)
         n_seen = (~missing).sum(axis=0)
         totals = np.where(missing, 0, sequences.values).sum(axis=0, dtype=np.float64)
-        self.statistics_ = totals / np.maximum(n_seen, 1)
-        self.features_with_gaps_ = np.flatnonzero(missing.any(axis=0))
+        self.mean_ = totals / np.maximum(n_seen, 1)
+        self.features_with_missing_ = np.flatnonzero(missing.any(axis=0))
 
     def _transform(self, sequences):
-        values, gaps = sequences.values, self.features_with_gaps_
+        values, gaps = sequences.values, self.features_with_missing_
         parts = [self._filled(sequences)]
         if self.add_indicator:
             parts.append(np.isnan(values[:, gaps]))
@@ -166,15 +167,16 @@ class SequenceImputer(SequenceTransformer):
         missing = np.isnan(values)
         if not missing.any():
             return values
-        if self.strategy == "constant":
-            return np.where(missing, self.fill_value, values)
+        fill = self.fill_value
+        if fill is None:
+            fill = 0 if self.strategy == "constant" else self.mean_
         if self.strategy == "forward":
             known = self._at(values, last_seen(sequences))
         elif self.strategy == "linear":
             known = self._between(sequences)
         else:
-            known = np.nan
-        return np.where(missing, np.where(np.isnan(known), self.statistics_, known), values)
+            known = self.mean_ if self.strategy == "mean" else np.nan
+        return np.where(missing, np.where(np.isnan(known), fill, known), values)
 
     @staticmethod
     def _at(values, rows):
@@ -194,6 +196,15 @@ class SequenceImputer(SequenceTransformer):
         share = np.divide(clock - start, span, out=np.zeros_like(span), where=span > 0)
         return before + share * (after - before)
 
+    def _names_out(self, names):
+        appended = [
+            f"{prefix}_{names[k]}"
+            for prefix, wanted in [("missing", self.add_indicator), ("elapsed", self.add_elapsed)]
+            if wanted
+            for k in self.features_with_missing_
+        ]
+        return np.array([*names, *appended], dtype=object)
+
     @available_if(_has_indicator)
     def inverse_transform(self, X):
         """Make gaps again where the indicators say that there were any, and leave out what was appended.
@@ -205,41 +216,18 @@ class SequenceImputer(SequenceTransformer):
 
         Returns
         -------
-        X : Sequences
-            Sequences of the features that `transform` took.
+        X : Sequences or ndarray of shape (n_sequences, n_timesteps)
+            Sequences of the features that `transform` took; of a table, a table.
         """
         check_is_fitted(self)
         sequences = as_sequences(X)
-        n_features, gaps = self._n_features, self.features_with_gaps_
-        n_columns = n_features + len(gaps) * (1 + self.add_elapsed)
+        n_features, missing, names = self._n_features, self.features_with_missing_, sequences.feature_names
+        n_columns = n_features + len(missing) * (1 + self.add_elapsed)
         if sequences.n_features != n_columns:
             raise ValueError(f"X has {sequences.n_features} features, but transform returns {n_columns}.")
+        if names is not None and list(names) != list(self._names_out(names[:n_features])):
+            raise ValueError(f"The features of X are not in the order in which transform returns them: {list(names)}.")
         values = sequences.values[:, :n_features].copy()
-        indicators = sequences.values[:, n_features : n_features + len(gaps)]
-        values[:, gaps] = np.where(indicators > 0.5, np.nan, values[:, gaps])
-        names = None if sequences.feature_names is None else sequences.feature_names[:n_features]
-        return sequences.with_values(values, names)
-
-    def get_feature_names_out(self, input_features=None):
-        """Get the names of the features that `transform` returns.
-
-        Parameters
-        ----------
-        input_features : array-like of str of shape (n_features,), default=None
-            Names of the features; by default those that the training sequences have, or "x0", "x1" and so on.
-
-        Returns
-        -------
-        feature_names_out : ndarray of str
-            The names, then those of the indicators with "missing_" before them, and of the times elapsed with
-            "elapsed_".
-        """
-        check_is_fitted(self)
-        names = _check_feature_names_in(self, input_features)
-        appended = [
-            f"{prefix}_{names[k]}"
-            for prefix, wanted in [("missing", self.add_indicator), ("elapsed", self.add_elapsed)]
-            if wanted
-            for k in self.features_with_gaps_
-        ]
-        return np.concatenate([names, np.array(appended, dtype=object)])
+        indicators = sequences.values[:, n_features : n_features + len(missing)]
+        values[:, missing] = np.where(indicators > 0.5, np.nan, values[:, missing])
+        return self._in_form(X, sequences, values, None if names is None else names[:n_features])

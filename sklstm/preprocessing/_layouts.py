@@ -3,12 +3,16 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+
+from ..sequences import Sequences
+from ..validation import as_sequences
+from ._base import SequenceTransformer
 
 
-class ToSequences(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class ToSequences(SequenceTransformer):
     """Bring rows that other libraries lay out flat into the order of time steps and features.
 
     A row of numbers does not say which of them is the oldest, nor which belong to the same time step; read in the wrong
@@ -46,10 +50,10 @@ class ToSequences(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     >>> import numpy as np
     >>> from sklstm.preprocessing import ToSequences
     >>> rows = np.array([[3, 2, 1, 30, 20, 10]])
-    >>> ToSequences(n_features=2, layout="feature_major", newest_first=True).fit_transform(rows)
-    array([[[ 1., 10.],
-            [ 2., 20.],
-            [ 3., 30.]]])
+    >>> ToSequences(n_features=2, layout="feature_major", newest_first=True).fit_transform(rows)[0]
+    array([[ 1., 10.],
+           [ 2., 20.],
+           [ 3., 30.]])
     """
 
     _parameter_constraints: dict = {  # noqa: RUF012 - scikit-learn's convention
@@ -88,21 +92,9 @@ class ToSequences(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         ValueError
             If the number of columns does not fit.
         """
-        X = self._check(X, reset=True)
-        if X.ndim == 3:
-            n_features = X.shape[1 if self.layout == "feature_major" else 2]
-            if n_features != self.n_features or self.n_static:
-                raise ValueError(
-                    f"X has the shape {X.shape}, which is {n_features} features by layout={self.layout!r}, without "
-                    f"static columns; but n_features={self.n_features} and n_static={self.n_static}."
-                )
-            return self
-        n_columns = X.shape[1] - self.n_static
-        if n_columns <= 0 or n_columns % self.n_features:
-            raise ValueError(
-                f"X has {X.shape[1]} columns, of which n_static={self.n_static} belong to no time step: the other "
-                f"{n_columns} do not make whole time steps of n_features={self.n_features}."
-            )
+        self._is_fitted = False
+        self._check(X, reset=True)
+        self._is_fitted = True
         return self
 
     def transform(self, X):
@@ -115,8 +107,14 @@ class ToSequences(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
 
         Returns
         -------
-        X : ndarray of shape (n_samples, n_timesteps, n_features + n_static)
-            Sequences, the oldest time step first.
+        X : Sequences
+            Sequences of equal lengths, the oldest time step first. Where columns have names, the features are called
+            "x0", "x1" and so on, and static ones as their columns are.
+
+        Raises
+        ------
+        ValueError
+            If the shape of `X` is not that of `fit`.
         """
         check_is_fitted(self)
         X = self._check(X, reset=False)
@@ -128,39 +126,77 @@ class ToSequences(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
             steps = X[:, :n_columns].reshape(len(X), -1, self.n_features)
         if self.newest_first:
             steps = steps[:, ::-1]
-        return np.concatenate([steps, np.repeat(static, steps.shape[1], axis=1)], axis=2)
+        values = np.concatenate([steps, np.repeat(static, steps.shape[1], axis=1)], axis=2)
+        named = hasattr(self, "feature_names_in_")
+        return Sequences(
+            values.reshape(-1, values.shape[2]),
+            np.arange(len(X) + 1) * steps.shape[1],
+            feature_names=self.get_feature_names_out() if named else None,
+        )
 
     def inverse_transform(self, X):
         """Bring sequences back into flat rows.
 
         Parameters
         ----------
-        X : array of shape (n_samples, n_timesteps, n_features + n_static)
+        X : array, list or Sequences
             Sequences as `transform` returns them.
 
         Returns
         -------
         X : ndarray of shape (n_samples, n_timesteps * n_features + n_static)
             Rows.
+
+        Raises
+        ------
+        ValueError
+            If sequences differ in length or have other features.
         """
         check_is_fitted(self)
-        X = np.asarray(X)
+        sequences = as_sequences(X)
+        n_features = self.n_features + self.n_static
+        if sequences.n_features != n_features or len(set(sequences.lengths)) > 1:
+            raise ValueError(f"X must hold sequences of equal lengths and {n_features} features, got {sequences!r}.")
+        X = sequences.values.reshape(len(sequences), -1, n_features)
         steps, static = X[:, :: -1 if self.newest_first else 1, : self.n_features], X[:, 0, self.n_features :]
         if self.layout == "feature_major":
             steps = steps.transpose(0, 2, 1)
         return np.concatenate([steps.reshape(len(X), -1), static], axis=1)
 
+    def get_feature_names_out(self, input_features=None):
+        """Get the names of the features of a time step.
+
+        Parameters
+        ----------
+        input_features : array-like of str of shape (n_features_in_,), default=None
+            Names of the columns; by default those of the training rows, or "x0", "x1" and so on.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+            "x0", "x1" and so on, then those of the columns that belong to no time step.
+        """
+        check_is_fitted(self)
+        columns = _check_feature_names_in(self, input_features)
+        static = columns[len(columns) - self.n_static :] if self.n_static else []
+        return np.array([*(f"x{k}" for k in range(self.n_features)), *static], dtype=object)
+
     def _check(self, X, reset):
-        return validate_data(
+        X = validate_data(
             self, X, reset=reset, dtype=[np.float64, np.float32], allow_nd=True, ensure_all_finite="allow-nan"
         )
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "n_features_in_")
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.input_tags.allow_nan = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
+        if X.ndim == 3:
+            n_features = X.shape[1 if self.layout == "feature_major" else 2]
+            if n_features != self.n_features or self.n_static:
+                raise ValueError(
+                    f"X has the shape {X.shape}, which is {n_features} features by layout={self.layout!r}, without "
+                    f"static columns; but n_features={self.n_features} and n_static={self.n_static}."
+                )
+            return X
+        n_columns = X.shape[1] - self.n_static
+        if n_columns <= 0 or n_columns % self.n_features:
+            raise ValueError(
+                f"X has {X.shape[1]} columns, of which n_static={self.n_static} belong to no time step: the other "
+                f"{n_columns} do not make whole time steps of n_features={self.n_features}."
+            )
+        return X

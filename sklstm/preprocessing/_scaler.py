@@ -3,7 +3,7 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.base import OneToOneFeatureMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, RobustScaler, StandardScaler
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -12,7 +12,7 @@ from ._base import SequenceTransformer
 
 MOST_QUANTILES = 1000
 
-# Of as many time steps as there are, every one counts: a random sample would make the result depend on a seed.
+# Quantiles of all time steps: those of a random sample would depend on a seed.
 SCALERS = {
     "standard": lambda n_steps: StandardScaler(),
     "robust": lambda n_steps: RobustScaler(),
@@ -23,7 +23,7 @@ SCALERS = {
 }
 
 
-class SequenceScaler(OneToOneFeatureMixin, SequenceTransformer):
+class SequenceScaler(SequenceTransformer):
     """Scale each feature of sequences by what all time steps of the training sequences are like.
 
     Every time step counts once, however long its sequence is. Missing values (NaN) are left out and stay missing.
@@ -106,7 +106,7 @@ class SequenceScaler(OneToOneFeatureMixin, SequenceTransformer):
         if unseen.any():
             values = np.where(unseen, 0, values)
         with np.errstate(all="ignore"):
-            self.scaler_ = SCALERS[self.method](len(values)).fit(values)
+            self.scaler_ = SCALERS[self.method](len(values)).set_output(transform="default").fit(values)
         check_range(self.scaler_, "X")
 
     def _transform(self, sequences):

@@ -55,8 +55,11 @@ def _last(values, starts, clock):
 
 def _slope(values, starts, clock):
     """Of the least-squares line over time; NaN where less than two times were seen."""
-    times = _deviations(np.where(np.isnan(values), np.nan, clock[:, np.newaxis]), starts, clock)
-    return _total(times * _deviations(values, starts, clock), starts, clock) / _total(times**2, starts, clock)
+    times = np.where(np.isnan(values), np.nan, clock[:, np.newaxis])
+    moves = _min(times, starts, clock) < _max(times, starts, clock)
+    times = _deviations(times, starts, clock)
+    slope = _total(times * _deviations(values, starts, clock), starts, clock) / _total(times**2, starts, clock)
+    return np.where(moves, slope, np.nan)
 
 
 STATISTICS = {
@@ -70,6 +73,16 @@ STATISTICS = {
     "last": _last,
     "slope": _slope,
 }
+
+
+def check_choice(parameter, names, known):
+    """Raise a ValueError unless names are some of those known, each once."""
+    names = list(names)
+    wrong = [name for name in names if name not in list(known) or names.count(name) > 1]
+    if wrong or not names:
+        raise ValueError(
+            f"{parameter} must be some of {', '.join(known)}, each once, got {wrong[0] if wrong else 'none'!r}."
+        )
 
 
 def statistic(name, values, starts, clock):

@@ -4,14 +4,14 @@ from datetime import timedelta
 from numbers import Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from ..sequences import Sequences, offsets_of, step_times, time_gaps, units_of_time
+from ..sequences import Sequences, as_duration, offsets_of, rounding, step_times, time_gaps
 from ..validation import validate_sequences
 from ._base import SequenceTransformer
-from ._statistics import STATISTICS, statistic
+from ._statistics import STATISTICS, check_choice, statistic
 
 # Numbers in a resampled table: 8 GB. A grid that is much finer than the data is more likely a mistake in its unit.
 MOST_NUMBERS = 1_000_000_000
@@ -20,15 +20,16 @@ MOST_INTERVALS = 1 << 53  # that a double tells apart
 
 HOUR = 3_600_000_000_000  # nanoseconds
 
-# Of an interval: what lies this close before its end is taken for its end, which 0.3 / 0.1 would miss.
-ROUNDING = 1e-9
+LONGEST = 1 << 62  # nanoseconds
 
 
-class SequenceResampler(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class SequenceResampler(SequenceTransformer):
     """Bring events at irregular times to a regular grid.
 
     Each interval of the grid becomes one time step, from a sequence's first event to its last. An interval without
-    events is a time step whose values are all missing (NaN); :class:`SequenceImputer` fills them.
+    events is a time step whose values are all missing (NaN); :class:`SequenceImputer` fills them. A time step's time is
+    when its interval begins, but it holds what is known at its end: whoever joins predictions to other events by time
+    has to add `every`.
 
     The number of time steps changes. Targets of the time steps (``return_sequences=True``) cannot follow: resample
     them with their table, before it becomes sequences.
@@ -37,7 +38,7 @@ class SequenceResampler(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
     ----------
     every : float or timedelta
         Length of an interval, in the units of the sequences' times; hours, if they are datetimes and this is a number.
-        Sequences without times have one event a unit.
+        A timedelta needs datetimes. Sequences without times have one event a unit.
 
     aggregate : str or dict of str to str, default="mean"
         What becomes of the values in an interval: "mean", "sum", "min", "max", "std", "first", "last", "slope" or
@@ -76,6 +77,8 @@ class SequenceResampler(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         "origin": [StrOptions({"first", "epoch"})],
     }
 
+    _keeps_tables = False
+
     def __init__(self, every, *, aggregate="mean", origin="first"):
         self.every = every
         self.aggregate = aggregate
@@ -103,18 +106,19 @@ class SequenceResampler(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         ValueError
             If `aggregate` names a feature that there is not, or what is none of the statistics.
         """
-        sequences = validate_sequences(self, X, reset=True, allow_nan=True)
+        return self._learn(X)
+
+    def _fit(self, sequences):
         is_dict = isinstance(self.aggregate, dict)
         statistics = np.full(sequences.n_features, "mean" if is_dict else self.aggregate, dtype=object)
         for feature, name in self.aggregate.items() if is_dict else ():
-            if name not in STATISTICS:
+            if name not in list(STATISTICS):
                 raise ValueError(f"aggregate must be some of {', '.join(STATISTICS)}, got {name!r} for {feature!r}.")
             try:
-                statistics[sequences.columns(feature)] = name
+                statistics[sequences.feature_indices(feature)] = name
             except KeyError as error:
                 raise ValueError(f"aggregate names no feature: {error.args[0]}") from error
         self._statistics = statistics
-        return self
 
     def transform(self, X):
         """Bring sequences to the grid.
@@ -133,10 +137,11 @@ class SequenceResampler(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         sequences = validate_sequences(self, X, reset=False, allow_nan=True)
         starts, lengths = sequences.offsets[:-1], sequences.lengths
         times, every = self._in_numbers(sequences)
+        slack = rounding(sequences)
         begin = times[starts]
         if self.origin == "epoch":
-            begin = _whole(begin, every) * every
-        cell = _whole(times - np.repeat(begin, lengths), every)
+            begin = _whole(begin, every, slack) * every
+        cell = _whole(times - np.repeat(begin, lengths), every, slack)
         n_cells = cell[sequences.offsets[1:] - 1] + 1
         if n_cells.sum(dtype=np.float64) * sequences.n_features > MOST_NUMBERS:
             raise ValueError(
@@ -149,15 +154,17 @@ class SequenceResampler(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         grid = np.repeat(begin, np.diff(offsets)) + k * every
         if sequences.times is not None:
             grid = grid.astype(sequences.times.dtype)
-        return Sequences._of(values, offsets, sequences.feature_names, grid)
+        return Sequences(values, offsets, feature_names=sequences.feature_names, times=grid)
 
     def _in_numbers(self, sequences):
         """The time of each event, and the length of an interval in the same unit: of datetimes, whole nanoseconds."""
-        every = float(units_of_time(self.every))
+        every = as_duration(self.every, "every", sequences)
+        if every == 0:
+            raise ValueError(f"every={self.every!r} must be longer than 0.")
         if sequences.times is None:
             return step_times(sequences), every
         if sequences.times.dtype.kind == "M":
-            return sequences.times.astype(np.int64), max(round(every * HOUR), 1)
+            return sequences.times.astype(np.int64), min(max(round(every * HOUR), 1), LONGEST)
         return sequences.times, every
 
     def _aggregated(self, sequences, row, n_rows):
@@ -170,40 +177,15 @@ class SequenceResampler(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
             values[row[parts][:, np.newaxis], columns] = statistic(name, sequences.values[:, columns], parts, clock)
         return values
 
-    def get_feature_names_out(self, input_features=None):
-        """Get the names of the features, which stay.
 
-        Parameters
-        ----------
-        input_features : array-like of str of shape (n_features,), default=None
-            Names of the features; by default those that the training sequences have, or "x0", "x1" and so on.
-
-        Returns
-        -------
-        feature_names_out : ndarray of str
-            The names.
-        """
-        check_is_fitted(self)
-        return (
-            np.array(["x0"], dtype=object) if self._fitted_on_table else _check_feature_names_in(self, input_features)
-        )
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "_n_features")
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.input_tags.allow_nan = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-
-def _whole(times, every):
-    """How many whole intervals there are before these times."""
+def _whole(times, every, slack):
+    """How many whole intervals there are before these times, with those that end within the slack, as in 0.3 / 0.1."""
     if times.dtype.kind == "i":
         return times // every
-    return np.floor(np.clip(times / every + ROUNDING, -MOST_INTERVALS, MOST_INTERVALS)).astype(np.int64)
+    return np.floor(np.clip((times + slack) / every, -MOST_INTERVALS, MOST_INTERVALS)).astype(np.int64)
+
+
+TIMES = {"gap": time_gaps, "time": step_times}
 
 
 class TimeFeatures(SequenceTransformer):
@@ -211,9 +193,9 @@ class TimeFeatures(SequenceTransformer):
 
     Parameters
     ----------
-    features : list of str, default=("gap", "elapsed")
-        Any of "gap", the time since the step before (0 at the first), and "elapsed", the time since the first step. In
-        the units of the sequences' times, hours for datetimes; in time steps where they have none.
+    features : list of str, default=("gap", "time")
+        Any of "gap", the time since the step before (0 at the first), and "time", the time since the first step. In the
+        units of the sequences' times, hours for datetimes; in time steps where they have none.
 
     Attributes
     ----------
@@ -237,7 +219,7 @@ class TimeFeatures(SequenceTransformer):
 
     _parameter_constraints: dict = {"features": [list, tuple]}  # noqa: RUF012 - scikit-learn's convention
 
-    def __init__(self, features=("gap", "elapsed")):
+    def __init__(self, features=("gap", "time")):
         self.features = features
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -256,32 +238,18 @@ class TimeFeatures(SequenceTransformer):
         -------
         self : object
             The transformer.
+
+        Raises
+        ------
+        ValueError
+            If one of `features` is not known, or named twice.
         """
-        unknown = [name for name in self.features if name not in ("gap", "elapsed")]
-        if unknown:
-            raise ValueError(f'features must be some of "gap" and "elapsed", got {unknown[0]!r}.')
+        check_choice("features", self.features, TIMES)
         return self._learn(X)
 
-    def _fit(self, sequences):
-        """There is nothing more to learn."""
-
     def _transform(self, sequences):
-        times = {"gap": time_gaps, "elapsed": step_times}
-        appended = [times[name](sequences)[:, np.newaxis] for name in self.features]
+        appended = [TIMES[name](sequences)[:, np.newaxis] for name in self.features]
         return np.concatenate([sequences.values, *appended], axis=1, dtype=sequences.dtype)
 
-    def get_feature_names_out(self, input_features=None):
-        """Get the names of the features, and of those appended.
-
-        Parameters
-        ----------
-        input_features : array-like of str of shape (n_features,), default=None
-            Names of the features; by default those that the training sequences have, or "x0", "x1" and so on.
-
-        Returns
-        -------
-        feature_names_out : ndarray of str
-            The names, "gap" and "elapsed".
-        """
-        check_is_fitted(self)
-        return np.concatenate([_check_feature_names_in(self, input_features), np.array(self.features, dtype=object)])
+    def _names_out(self, names):
+        return np.array([*names, *self.features], dtype=object)

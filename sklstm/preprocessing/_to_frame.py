@@ -34,12 +34,16 @@ def sequences_to_frame(X, ids=None, *, y=None, sequence="sequence", time="time",
         Identifiers of the sequences. None means 0, 1, 2 and so on.
 
     y : array-like, default=None
-        Targets or predictions:
+        Targets or predictions, in the forms that estimators return:
 
         - one a sequence, which its rows repeat: an array of shape (n_sequences,) or (n_sequences, n_outputs);
         - one a time step: a list of arrays of shape (n_timesteps_i,) or (n_timesteps_i, n_outputs), or an array of
-          shape (n_sequences, n_timesteps) or (n_sequences, n_timesteps, n_outputs). An array with as many columns as
-          `X`, or else its longest sequence, has time steps counts as one of these.
+          shape (n_sequences, n_timesteps, n_outputs);
+        - one a time step of an array or a table `X`: also an array of shape (n_sequences, n_timesteps). With any other
+          number of columns than `X` has time steps it is one a sequence. For a list or `Sequences`, an array of two
+          dimensions is always one a sequence.
+
+        Numbers and missing values (NaN, None) beside texts stay what they are.
 
     sequence, time : str, default="sequence" and "time"
         Names of the columns of identifiers and times.
@@ -63,7 +67,8 @@ def sequences_to_frame(X, ids=None, *, y=None, sequence="sequence", time="time",
         If there is neither pandas nor polars, or not the one that `backend` asks for.
 
     ValueError
-        If `ids` or `y` do not go with `X`, or if two columns would have the same name.
+        If `ids` or `y` do not go with `X`, if two columns would have the same name, or if numbers beside texts are to
+        become a column of polars.
 
     Examples
     --------
@@ -88,11 +93,11 @@ def sequences_to_frame(X, ids=None, *, y=None, sequence="sequence", time="time",
         *zip(names, sequences.values.T, strict=True),
     ]
     if y is not None:
-        columns += _columns_of_targets(y, lengths, getattr(X, "shape", ()), target)
+        columns += _columns_of_targets(y, lengths, _width(X), target)
     name, count = Counter(name for name, _ in columns).most_common(1)[0]
     if count > 1:
         raise ValueError(f"{count} columns would have the name {name!r}: pass another for sequence, time or target.")
-    frame = nw.from_dict({name: _without_nan(values) for name, values in columns}, backend=backend)
+    frame = nw.from_dict({name: _column(name, values, backend) for name, values in columns}, backend=backend)
     floats = [nw.col(name) for name, dtype in frame.schema.items() if dtype.is_float()]
     # What is missing in pandas is null in polars, not NaN.
     return frame.with_columns(nw.when(~column.is_nan()).then(column) for column in floats).to_native()
@@ -110,37 +115,48 @@ def _backend(backend):
 def _identifiers(ids, n_sequences):
     if ids is None:
         return np.arange(n_sequences)
-    # Numbers beside texts would become texts.
-    has_text = isinstance(ids, list | tuple) and any(isinstance(label, str) for label in ids)
-    ids = np.asarray(ids, dtype=object if has_text else None)
+    ids = _array(ids)
     if ids.shape != (n_sequences,):
         raise ValueError(f"ids must have the shape ({n_sequences},), one a sequence of X, got {ids.shape}.")
     return ids
 
 
-def _columns_of_targets(y, lengths, shape, name):
+def _array(values):
+    """An array, of objects if there are texts: numbers and NaN beside them would become texts."""
+    array = np.asarray(values)
+    return np.asarray(values, dtype=object) if array.dtype.kind == "U" else array
+
+
+def _width(X):
+    """How many time steps an array or a table has; None for sequences one by one."""
+    shape = () if is_list(X) else np.shape(X)
+    return shape[1] if len(shape) > 1 else None
+
+
+def _columns_of_targets(y, lengths, width, name):
     """Names and values, one a time step, of the columns of targets."""
     if not hasattr(y, "__len__") or len(y) != len(lengths):
         what = f"{len(y)} elements" if hasattr(y, "__len__") else f"type {type(y).__name__}"
         raise ValueError(f"y must hold one element a sequence of X, {len(lengths)} in all, but has {what}.")
     if not isinstance(y, list | tuple):
         y = np.asarray(y)
-    if is_list(y) and np.ndim(y[0]):
+    # Lists of equal length are a table beside a table, and otherwise the sequences of a list.
+    if np.ndim(y[0]) and (is_list(y) or (isinstance(y, list | tuple) and width is None)):
         values = _steps_of_list(y, lengths)
     else:
-        values = _steps_of_array(np.asarray(y), lengths, shape[1] if len(shape) > 1 else lengths.max())
+        values = _steps_of_array(_array(y), lengths, width)
     if values.ndim == 1 or values.shape[1] == 1:
         return [(name, values.reshape(len(values)))]
     return [(f"{name}_{k}", column) for k, column in enumerate(values.T)]
 
 
 def _steps_of_list(y, lengths):
-    arrays = [np.asarray(array) for array in y]
+    arrays = [_array(array) for array in y]
     for i, (array, length) in enumerate(zip(arrays, lengths, strict=True)):
         if array.ndim not in (1, 2) or len(array) != length or array.shape[1:] != arrays[0].shape[1:]:
             raise ValueError(
                 f"y[{i}] has shape {array.shape}, but sequence {i} of X has {length} time steps, and all sequences "
-                "need the same targets."
+                "need the same targets. For one row a sequence, pass an array of shape (n_sequences, n_outputs)."
             )
     return np.concatenate(arrays)
 
@@ -148,11 +164,21 @@ def _steps_of_list(y, lengths):
 def _steps_of_array(y, lengths, width):
     if y.ndim == 1 or (y.ndim == 2 and y.shape[1] != width):
         return np.repeat(y, lengths, axis=0)
-    if y.ndim > 3 or y.shape[1] != width:
-        raise ValueError(f"y has shape {y.shape}, but sequences of X have up to {width} time steps.")
-    return y[np.arange(width) < lengths[:, np.newaxis]]
+    longest = lengths.max() if width is None else width
+    if y.ndim > 3 or y.shape[1] != longest:
+        raise ValueError(f"y has shape {y.shape}, but sequences of X have up to {longest} time steps.")
+    return y[np.arange(longest) < lengths[:, np.newaxis]]
 
 
-def _without_nan(values):
-    """Texts with None in place of NaN, which polars takes for a number."""
-    return np.where(values != values, None, values) if values.dtype.kind == "O" else values
+def _column(name, values, backend):
+    """The values of a column: objects with None in place of NaN, which polars takes for a number."""
+    if values.dtype.kind != "O":
+        return values
+    values = np.where(values != values, None, values)
+    are_texts = {isinstance(value, str) for value in values if value is not None}
+    if backend == "polars" and len(are_texts) > 1:
+        raise ValueError(
+            f"Column {name!r} would have texts and other values, but in polars a column has one type. Make all of them "
+            "texts, or pass backend='pandas'."
+        )
+    return values

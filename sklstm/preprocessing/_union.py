@@ -1,14 +1,16 @@
 """Different transformers for different features, side by side."""
 
+from numbers import Integral
+
 import numpy as np
+from sklearn.base import _fit_context
 from sklearn.pipeline import FeatureUnion
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ..validation import as_sequences
 from ._base import SequenceTransformer
 
 
-class FeatureSelector(SequenceTransformer):
+class SequenceSelector(SequenceTransformer):
     """Take some features of sequences, by name or number, in the order that is asked for.
 
     Parameters
@@ -34,15 +36,20 @@ class FeatureSelector(SequenceTransformer):
     Examples
     --------
     >>> import numpy as np
-    >>> from sklstm.preprocessing import FeatureSelector
-    >>> FeatureSelector([2, 0]).fit_transform([np.array([[1, 2, 3], [4, 5, 6]])])[0]
+    >>> from sklstm.preprocessing import SequenceSelector
+    >>> SequenceSelector([2, 0]).fit_transform([np.array([[1, 2, 3], [4, 5, 6]])])[0]
     array([[3., 1.],
            [6., 4.]])
     """
 
+    _parameter_constraints: dict = {  # noqa: RUF012 - scikit-learn's convention
+        "features": ["array-like", Integral, str, slice]
+    }
+
     def __init__(self, features):
         self.features = features
 
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Find the features.
 
@@ -68,47 +75,32 @@ class FeatureSelector(SequenceTransformer):
 
     def _fit(self, sequences):
         try:
-            self.features_ = sequences.columns(self.features)
+            self.features_ = sequences.feature_indices(self.features)
         except KeyError as error:
             raise ValueError(f"features={error.args[0]}") from error
 
     def _transform(self, sequences):
         return np.ascontiguousarray(sequences.values[:, self.features_])
 
-    def get_feature_names_out(self, input_features=None):
-        """Get the names of the features taken.
-
-        Parameters
-        ----------
-        input_features : array-like of str of shape (n_features,), default=None
-            Names of all features; by default those that the training sequences have, or "x0", "x1" and so on.
-
-        Returns
-        -------
-        feature_names_out : ndarray of str
-            The names.
-        """
-        check_is_fitted(self)
-        return _check_feature_names_in(self, input_features)[self.features_]
+    def _names_out(self, names):
+        return names[self.features_]
 
 
-class SequenceUnion(FeatureUnion):
+class SequenceUnion(FeatureUnion, auto_wrap_output_keys=None):
     """Put what several transformers make of the same sequences side by side.
 
-    What :class:`~sklearn.pipeline.FeatureUnion` is for tables, and with its parameters, for sequences of any form,
-    different lengths and gaps included. With :class:`FeatureSelector` in front of each, different features are treated
+    What :class:`~sklearn.pipeline.FeatureUnion` is for tables, for sequences of any form, different lengths and missing
+    values included. With :class:`SequenceSelector` in front of each, different features are treated
     differently.
 
     Parameters
     ----------
     transformer_list : list of (str, transformer)
-        Names and transformers that keep the time steps; "passthrough" and "drop" are two.
+        Names and transformers that keep the time steps. "drop" leaves one out; :class:`SequenceSelector` keeps features
+        as they are.
 
     n_jobs : int, default=None
         Number of transformers that work at a time.
-
-    transformer_weights : None
-        Not for sequences, which their transformers scale.
 
     verbose : bool, default=False
         Whether to print how long each takes.
@@ -121,11 +113,11 @@ class SequenceUnion(FeatureUnion):
     >>> import numpy as np
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklstm import as_sequences
-    >>> from sklstm.preprocessing import FeatureSelector, SequenceScaler, SequenceUnion
+    >>> from sklstm.preprocessing import SequenceSelector, SequenceScaler, SequenceUnion
     >>> X = as_sequences([np.array([[60.0, 1.0], [80.0, 900.0]])], feature_names=["HR", "CRP"])
     >>> union = SequenceUnion([
-    ...     ("vital", make_pipeline(FeatureSelector(["HR"]), SequenceScaler("minmax"))),
-    ...     ("laboratory", make_pipeline(FeatureSelector(["CRP"]), SequenceScaler("quantile", clip=3.0))),
+    ...     ("vital", make_pipeline(SequenceSelector(["HR"]), SequenceScaler("minmax"))),
+    ...     ("laboratory", make_pipeline(SequenceSelector(["CRP"]), SequenceScaler("quantile", clip=3.0))),
     ... ])
     >>> Z = union.fit_transform(X)
     >>> Z.feature_names
@@ -135,13 +127,33 @@ class SequenceUnion(FeatureUnion):
            [ 1.,  3.]])
     """
 
+    def __init__(self, transformer_list, *, n_jobs=None, verbose=False, verbose_feature_names_out=True):
+        super().__init__(
+            transformer_list, n_jobs=n_jobs, verbose=verbose, verbose_feature_names_out=verbose_feature_names_out
+        )
+
+    def set_output(self, *, transform=None):
+        """Leave the output as it is: sequences, whatever container is asked for.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The union.
+        """
+        return self
+
     def _hstack(self, Xs):
         names, parts = [name for name, _, _ in self._iter()], [as_sequences(X) for X in Xs]
         for name, part in zip(names, parts, strict=True):
-            if not np.array_equal(part.offsets, parts[0].offsets):
+            if not (np.array_equal(part.offsets, parts[0].offsets) and np.array_equal(part.times, parts[0].times)):
                 raise ValueError(
-                    f"{name!r} returned sequences of other lengths than {names[0]!r}: a union needs transformers that "
-                    "keep the time steps."
+                    f"{name!r} returned sequences of other lengths or times than {names[0]!r}: a union needs "
+                    "transformers that keep the time steps."
                 )
         features = None
         if all(part.feature_names is not None for part in parts):

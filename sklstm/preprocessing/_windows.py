@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.utils._param_validation import Interval, validate_params
 
-from ..sequences import time_gaps, units_of_time
+from ..sequences import Sequences, as_duration, rounding, time_gaps
 from ..validation import as_sequences
 
 
@@ -19,15 +19,15 @@ from ..validation import as_sequences
         "step": [Interval(Integral, 1, None, closed="left")],
         "gap": [Interval(Integral, 0, None, closed="left")],
         "target": [Integral, str],
-        "times": [list, tuple, np.ndarray, None],
         "max_gap": [np.timedelta64, timedelta, Interval(Real, 0, None, closed="left"), None],
     },
     prefer_skip_nested_validation=True,
 )
-def sliding_windows(X, *, window, horizon=1, step=1, gap=0, target=0, times=None, max_gap=None):
+def sliding_windows(X, *, window, horizon=1, step=1, gap=0, target=0, max_gap=None):
     """Windows of long sequences and what comes after each, for forecasting.
 
-    No window, and no way from a window to its targets, crosses from one sequence to the next or over a gap in time.
+    No window, and no way from a window to its targets, crosses from one sequence to the next or, with `max_gap`, over a
+    gap in time.
 
     Parameters
     ----------
@@ -49,18 +49,14 @@ def sliding_windows(X, *, window, horizon=1, step=1, gap=0, target=0, times=None
     target : int or str, default=0
         The feature to forecast: its number, or its name if the features of `X` have names.
 
-    times : list of array-like of shape (n_timesteps_i,), default=None
-        When the steps were taken, ascending within each sequence: numbers or datetime64. By default those of `X`, if it
-        has any.
-
     max_gap : float or timedelta, default=None
-        The longest time between two steps that still counts as no gap, in the units of the times; hours, if they are
-        datetimes and this is a number.
+        The longest time between two steps that still counts as no gap, in the units of the sequences' times; hours, if
+        they are datetimes and this is a number. None means that there are no gaps.
 
     Returns
     -------
-    X : ndarray of shape (n_windows, window, n_features)
-        The windows, in the order of the sequences.
+    X : ndarray of shape (n_windows, window, n_features), or Sequences if `X` is
+        The windows, in the order of the sequences. `Sequences` keep names and times.
 
     y : ndarray of shape (n_windows, horizon), or (n_windows,) if `horizon` is 1
         The target feature at the `horizon` steps that follow each window after `gap`.
@@ -72,7 +68,8 @@ def sliding_windows(X, *, window, horizon=1, step=1, gap=0, target=0, times=None
     Raises
     ------
     ValueError
-        If no window fits, if `times` do not go with X, or if there is one of `max_gap` and times without the other.
+        If no window fits, if there is no such target, if there is `max_gap` without times, or if windows of an array or
+        a list end with a time step that is missing in every feature, which an array could not tell from padding.
 
     Examples
     --------
@@ -90,14 +87,12 @@ def sliding_windows(X, *, window, horizon=1, step=1, gap=0, target=0, times=None
     >>> groups
     array([0, 0, 1])
     """
-    sequences = as_sequences(X, times=times)
+    sequences = as_sequences(X)
     values = sequences.values
-    if max_gap is None and times is not None:
-        raise ValueError("times and max_gap belong together: say what a gap is, or leave times out.")
     if max_gap is not None and sequences.times is None:
-        raise ValueError("times and max_gap belong together: pass times, or Sequences that have them.")
+        raise ValueError("max_gap needs times: pass as_sequences(X, times=...).")
     try:
-        (target,) = sequences.columns(target)
+        (target,) = sequences.feature_indices(target)
     except KeyError as error:
         raise ValueError(f"target={target!r} is not a feature: {error.args[0]}") from error
     lengths = sequences.lengths
@@ -105,7 +100,7 @@ def sliding_windows(X, *, window, horizon=1, step=1, gap=0, target=0, times=None
     breaks = np.zeros(len(values), dtype=bool)  # whether a step does not follow the one before it
     breaks[sequences.offsets[:-1]] = True
     if max_gap is not None:
-        breaks |= time_gaps(sequences) > units_of_time(max_gap)
+        breaks |= time_gaps(sequences) > as_duration(max_gap, "max_gap", sequences) + rounding(sequences)
     run_starts = np.flatnonzero(breaks)
     run_of_step = np.cumsum(breaks) - 1
     position = np.arange(len(values)) - run_starts[run_of_step]
@@ -116,7 +111,26 @@ def sliding_windows(X, *, window, horizon=1, step=1, gap=0, target=0, times=None
             f"No window fits: window, gap and horizon take {span} time steps, but the longest stretch of X without a "
             f"gap has {int((run_ends - run_starts).max())}."
         )
-    windows = np.ascontiguousarray(sliding_window_view(values, window, axis=0)[starts].transpose(0, 2, 1))
     y = sliding_window_view(values[:, target], horizon)[starts + window + gap]
     groups = np.repeat(np.arange(len(lengths)), lengths)[starts]
-    return windows, y.ravel() if horizon == 1 else y, groups
+    return _windows(X, sequences, starts, window), y.ravel() if horizon == 1 else y, groups
+
+
+def _windows(X, sequences, starts, window):
+    rows = starts[:, np.newaxis] + np.arange(window)
+    values = sequences.values[rows]
+    if isinstance(X, Sequences):
+        times, offsets = sequences.times, np.arange(len(starts) + 1) * window
+        return Sequences(
+            values.reshape(-1, sequences.n_features),
+            offsets,
+            feature_names=sequences.feature_names,
+            times=None if times is None else times[rows].ravel(),
+        )
+    lost = np.isnan(values[:, -1]).all(axis=1)
+    if lost.any():
+        raise ValueError(
+            f"Window {np.argmax(lost)} ends with a time step that is missing in every feature, and as an array that is "
+            "padding: pass as_sequences(X), for windows that are Sequences."
+        )
+    return values

@@ -7,22 +7,28 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 
-from sklstm import LSTMRegressor, as_sequences
+from sklstm import LSTMRegressor, Sequences, as_sequences
 from sklstm.preprocessing import sliding_windows
 
 TWO = [np.arange(6), np.arange(10, 15)]
 
 
+def cut(X, times=None, **parameters):
+    """Windows as an array, of sequences with times if there are any."""
+    X, y, groups = sliding_windows(X if times is None else as_sequences(X, times=times), **parameters)
+    return X if isinstance(X, np.ndarray) else X.to_array(), y, groups
+
+
 def windows_of(X, **parameters):
     """First value of each window's first feature, as a list, and y and groups."""
-    windows, y, groups = sliding_windows(X, **parameters)
+    windows, y, groups = cut(X, **parameters)
     assert windows.shape == (len(y), parameters["window"], as_sequences(X).n_features)
     assert len(groups) == len(y)
     return windows[:, 0, 0].tolist(), y.tolist(), groups.tolist()
 
 
 def test_values_of_all_windows():
-    windows, y, groups = sliding_windows(TWO, window=3, horizon=2)
+    windows, y, groups = cut(TWO, window=3, horizon=2)
     assert_array_equal(windows[:, :, 0], [[0, 1, 2], [1, 2, 3], [10, 11, 12]])
     assert_array_equal(y, [[3, 4], [4, 5], [13, 14]])
     assert_array_equal(groups, [0, 0, 1])
@@ -51,7 +57,7 @@ def test_step_gap_and_horizon(parameters, starts, y, groups):
 @pytest.mark.parametrize("target", [0, 1, -1, np.int64(1)])
 def test_target_is_one_of_the_features(target):
     X = np.arange(24.0).reshape(2, 4, 3)
-    windows, y, groups = sliding_windows(X, window=2, horizon=2, target=target)
+    windows, y, groups = cut(X, window=2, horizon=2, target=target)
     assert_array_equal(windows, X[:, :2])
     assert_array_equal(y, X[:, 2:, target])
     assert_array_equal(groups, [0, 1])
@@ -75,7 +81,7 @@ def test_any_form_of_sequences(form):
 
 
 def test_types_are_kept():
-    windows, y, _ = sliding_windows(np.zeros((2, 4), dtype=np.float32), window=2)
+    windows, y, _ = cut(np.zeros((2, 4), dtype=np.float32), window=2)
     assert windows.dtype == y.dtype == np.float32
 
 
@@ -150,7 +156,7 @@ def test_every_window_is_a_stretch_of_its_own_sequence(seed):
     times = [np.cumsum(rng.choice([1, 2, 3], p=[0.5, 0.4, 0.1], size=length)) for length in lengths]
     window, horizon, step, gap = (int(rng.integers(low, 4)) for low in (1, 1, 1, 0))
     target, max_gap = int(rng.integers(n_features)), int(rng.integers(2, 4))
-    windows, y, groups = sliding_windows(
+    windows, y, groups = cut(
         X, window=window, horizon=horizon, step=step, gap=gap, target=target, times=times, max_gap=max_gap
     )
     assert y.shape == ((len(windows),) if horizon == 1 else (len(windows), horizon))
@@ -188,8 +194,10 @@ def _stretches(time, max_gap):
         ({"window": 6}, ["No window fits", "take 7 time steps", "has 6"]),
         ({"window": 3, "horizon": 3, "gap": 1}, ["No window fits", "take 7 time steps"]),
         ({"window": 3, "times": [GAP_TIMES[0]] * 2, "max_gap": 1}, ["times[1] has shape (6,)", "sequence 1", "5 time"]),
-        ({"window": 2, "times": GAP_TIMES}, ["times and max_gap belong together"]),
-        ({"window": 2, "max_gap": 1}, ["times and max_gap belong together"]),
+        ({"window": 2, "max_gap": 1}, ["max_gap needs times"]),
+        ({"window": 2, "times": GAP_TIMES, "max_gap": np.timedelta64(1, "h")}, ["needs times that are datetimes"]),
+        ({"window": 2, "times": HOURS, "max_gap": np.timedelta64("NaT")}, ["max_gap must be a duration"]),
+        ({"window": 2, "times": HOURS, "max_gap": np.timedelta64(-1, "h")}, ["max_gap must be a duration"]),
         ({"window": 2, "times": GAP_TIMES[:1], "max_gap": 1}, ["times has 1 elements", "X has 2 sequences"]),
         (
             {"window": 2, "times": [GAP_TIMES[0], [0, 1, 3, 2, 4]], "max_gap": 9},
@@ -206,7 +214,7 @@ def _stretches(time, max_gap):
 )
 def test_errors_say_what_and_where(parameters, words):
     with pytest.raises(ValueError) as error:  # noqa: PT011 - the words are checked below
-        sliding_windows(TWO, **parameters)
+        cut(TWO, **parameters)
     for word in words:
         assert word in str(error.value)
 
@@ -220,18 +228,18 @@ def test_errors_say_what_and_where(parameters, words):
         {"window": 2, "step": 0},
         {"window": 2, "gap": -1},
         {"window": 2, "target": 1.0},
-        {"window": 2, "times": 3, "max_gap": 1},
+        {"window": 2, "times": HOURS, "max_gap": -1},
     ],
     ids=repr,
 )
 def test_parameters_are_validated(parameters):
     with pytest.raises(ValueError, match=r"parameter of .*sliding_windows must be"):
-        sliding_windows(TWO, **parameters)
+        cut(TWO, **parameters)
 
 
 def test_unsigned_times_must_ascend_too():
     with pytest.raises(ValueError, match="must ascend"):
-        sliding_windows([np.arange(5)], window=1, times=[np.array([0, 3, 1, 2, 4], dtype=np.uint8)], max_gap=9)
+        cut([np.arange(5)], window=1, times=[np.array([0, 3, 1, 2, 4], dtype=np.uint8)], max_gap=9)
 
 
 @pytest.mark.parametrize(
@@ -244,17 +252,17 @@ def test_unsigned_times_must_ascend_too():
 )
 def test_a_missing_time_is_an_error(time, max_gap):
     with pytest.raises(ValueError, match="no time for sequence 0, time step 2"):
-        sliding_windows([np.arange(5)], window=2, times=[time], max_gap=max_gap)
+        cut([np.arange(5)], window=2, times=[time], max_gap=max_gap)
 
 
 def test_a_gap_that_leaves_no_window():
     with pytest.raises(ValueError, match="longest stretch of X without a gap has 2"):
-        sliding_windows([np.arange(4)], window=2, times=[[0, 1, 9, 10]], max_gap=1)
+        cut([np.arange(4)], window=2, times=[[0, 1, 9, 10]], max_gap=1)
 
 
 def test_windows_do_not_write_to_the_series():
     X = np.arange(10.0)
-    windows, y, _ = sliding_windows([X], window=3)
+    windows, y, _ = cut([X], window=3)
     windows[:] = -1
     y[:] = -1
     assert_array_equal(X, np.arange(10.0))
@@ -263,6 +271,32 @@ def test_windows_do_not_write_to_the_series():
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_windows_go_into_a_model():
     X = [np.sin(np.arange(30) / 3 + phase) for phase in range(4)]
-    windows, y, groups = sliding_windows(X, window=6, horizon=2)
+    windows, y, groups = cut(X, window=6, horizon=2)
     model = LSTMRegressor(4, max_iter=2, early_stopping=True, random_state=0, n_jobs=1).fit(windows, y, groups=groups)
     assert model.predict(windows).shape == y.shape
+
+
+def test_rounding_makes_no_gap():
+    assert windows_of([np.arange(6)], window=2, times=[np.arange(6) * 0.1], max_gap=0.1)[0] == [0, 1, 2, 3]
+    minutes = np.datetime64("2024-01-01T00:00", "m") + 5 * np.arange(100)
+    assert len(cut([np.arange(100)], window=5, times=[minutes], max_gap=pd.Timedelta("5min"))[0]) == 95
+    hours = np.arange(100) * 5 / 60
+    assert len(cut([np.arange(100)], window=5, times=[hours], max_gap=5 / 60)[0]) == 95
+
+
+def test_windows_of_sequences_are_sequences():
+    times = np.arange(12.0)
+    values = np.column_stack([np.arange(12), np.full(12, np.nan)])
+    X = Sequences(values, [0, 7, 12], feature_names=["HR", "lactate"], times=times)
+    windows, y, groups = sliding_windows(X, window=3, target="HR")
+    assert windows.feature_names.tolist() == ["HR", "lactate"]
+    assert_array_equal(windows.times.reshape(-1, 3)[:, 0], y - 3)
+    assert_array_equal(windows[:, "HR"].to_array()[:, :, 0], windows.times.reshape(-1, 3))
+    assert_array_equal(groups, [0, 0, 0, 0, 1, 1])
+
+
+def test_a_step_without_any_value_is_no_padding():
+    X = [np.array([1.0, 2.0, np.nan, 4.0, 5.0])]
+    with pytest.raises(ValueError, match=r"Window 1 ends with a time step that is missing .* as_sequences\(X\)"):
+        sliding_windows(X, window=2)
+    assert_array_equal(sliding_windows(as_sequences(X), window=2)[0].lengths, [2, 2, 2])
