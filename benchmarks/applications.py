@@ -11,6 +11,7 @@ import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from sklearn.base import clone
@@ -20,7 +21,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, mean_squared_error, roc_auc_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklstm import LSTMClassifier, LSTMRegressor, as_sequences
@@ -30,6 +31,8 @@ from sklstm.preprocessing import (
     SequenceImputer,
     SequenceResampler,
     SequenceScaler,
+    SequenceSelector,
+    SequenceUnion,
     add_static,
     sliding_windows,
 )
@@ -138,10 +141,10 @@ def japanese_vowels(folder, n_seeds):
 def icu_mortality(folder, n_seeds):
     """PhysioNet 2012: death in hospital from the first 48 hours in intensive care; five folds, stratified.
 
-    Values as normal scores among the training stays, with what is known of the patient. Either means of four hours,
-    whose gaps are left to the network (`missing="decay"`), or every fourth hour, gaps filled, with what is missing and
-    how old the rest is beside. In each fold the units and the penalty by a grid search within the training stays;
-    inputs and learning rate by earlier trials on the same 4,000 stays. Log-odds are averaged.
+    Every fourth hour's values as normal scores among the training stays, with what is known of the patient. Gaps are
+    left to the network (`missing="decay"`), or filled hour by hour, with what is missing and how old the rest is
+    beside. In each fold the units and the penalty by a grid search within the training stays; inputs and learning rate
+    by earlier trials on the same 4,000 stays. Log-odds are averaged.
     """
     icu = fetch_physionet_2012(folder, download_if_missing=False)
     units = {f"unit {k}": icu.static[:, icu.static_names.index("ICUType")] == k for k in (1, 2, 3, 4)}
@@ -149,28 +152,37 @@ def icu_mortality(folder, n_seeds):
     X, y = add_static(icu.data, np.column_stack(list(static.values())), list(static)), icu.target
     folds = list(StratifiedKFold(5, shuffle=True, random_state=0).split(X, y))
 
-    scaler = SequenceScaler("quantile", clip=2.33)
-    imputer = SequenceImputer(add_indicator=True, add_elapsed=True, elapsed_scale=6.0)
-    model = LSTMClassifier(
-        learning_rate_init=0.003, validation_fraction=0.2, n_iter_no_change=6, max_iter=50, random_state=0
-    )
-    ways = {
-        "decay": (make_pipeline(scaler, SequenceResampler(4.0)), clone(model).set_params(missing="decay")),
-        "imputed": (make_pipeline(scaler, imputer, SequenceResampler(4.0, aggregate="last")), model),
-    }
-    grid = {"hidden_layer_sizes": [(32,), (64,)], "alpha": [0.1, 0.3, 1.0]}
+    hourly = SequenceImputer(fill_value=0.0, add_indicator=True, add_elapsed=True, elapsed_scale=6.0)
+    filled = SequenceUnion([
+        ("hourly", make_pipeline(SequenceSelector(icu.feature_names), hourly)),
+        ("static", make_pipeline(SequenceSelector(list(static)), SequenceImputer(fill_value=0.0))),
+    ])  # fmt: skip
+    ways = {"decay": {"lstmclassifier__missing": "decay"}, "imputed": {"missing": filled}}
+    grid = {"lstmclassifier__hidden_layer_sizes": [(32,), (64,)], "lstmclassifier__alpha": [0.1, 0.3, 1.0]}
+    lstm = LSTMClassifier(learning_rate_init=0.003, validation_fraction=0.2, n_iter_no_change=6, max_iter=50)
     areas = {}
-    for way, (preparation, model) in ways.items():
+    for way, settings in ways.items():
         areas[way] = []
-        for train, test in folds:
-            Z, Z_test = preparation.fit_transform(X[train]), preparation.transform(X[test])
-            search = GridSearchCV(model, grid, scoring="roc_auc", cv=3, refit=False).fit(Z, y[train])
-            best = clone(model).set_params(**search.best_params_)
-            fits = [
-                clone(best).set_params(random_state=seed).fit(Z, y[train]).decision_function(Z_test)
-                for seed in range(n_seeds)
-            ]
-            areas[way].append(roc_auc_score(y[test], np.mean(fits, axis=0)))
+        with TemporaryDirectory() as cache:  # where what the candidates of a search share is kept
+            pipeline = Pipeline(
+                [
+                    ("scale", SequenceScaler("quantile", clip=2.33)),
+                    ("missing", "passthrough"),
+                    ("four-hourly", SequenceResampler(4.0, aggregate="last")),
+                    ("lstmclassifier", lstm),
+                ],
+                memory=cache,
+            ).set_params(**settings, lstmclassifier__random_state=0)
+            for train, test in folds:
+                search = GridSearchCV(pipeline, grid, scoring="roc_auc", cv=3, refit=False).fit(X[train], y[train])
+                best = clone(pipeline).set_params(**search.best_params_)
+                fits = [
+                    best.set_params(lstmclassifier__random_state=seed)
+                    .fit(X[train], y[train])
+                    .decision_function(X[test])
+                    for seed in range(n_seeds)
+                ]
+                areas[way].append(roc_auc_score(y[test], np.mean(fits, axis=0)))
     trees = make_pipeline(SequenceFeatures(), HistGradientBoostingClassifier(random_state=0))
     areas["gradient boosting on summaries"] = cross_val_score(trees, X, y, scoring="roc_auc", cv=folds)
     means = {way: np.mean(area) for way, area in areas.items()}

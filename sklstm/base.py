@@ -49,7 +49,7 @@ def _naming(argument):
 class BaseLSTM(CallbackSupportMixin, BaseEstimator):
     """Parameters and training of `LSTMRegressor` and `LSTMClassifier`, which add what targets and outputs mean."""
 
-    _parameter_constraints: dict = {  # noqa: RUF012 - scikit-learn's convention
+    _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "cell": [StrOptions(set(CELLS))],
         "activation": [StrOptions(set(ACTIVATIONS))],

@@ -61,7 +61,7 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
     (5, 9)
     """
 
-    _parameter_constraints: dict = {  # noqa: RUF012 - scikit-learn's convention
+    _parameter_constraints: dict = {
         **BaseLSTM._parameter_constraints,
         "class_weight": [StrOptions({"balanced"}), dict, None],
     }

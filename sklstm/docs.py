@@ -86,9 +86,9 @@ solver : {"adam", "adamw", "rmsprop", "sgd", "lbfgs"}, default="adam"
       have no effect.
 
 alpha : float, default=0.0001
-    Strength of the penalty on the weights (not the biases, the embedding nor the decay of inputs), divided by the size
-    of the minibatch; with ``solver="lbfgs"``, by the sum of the sequences' weights. With ``solver="adamw"`` a step
-    takes the share ``learning_rate * alpha`` off the weights instead.
+    Strength of the penalty on the weights (neither the biases, nor the embedding, nor the decay of inputs), divided by
+    the size of the minibatch; with ``solver="lbfgs"``, by the sum of the sequences' weights. With ``solver="adamw"`` a
+    step takes the share ``learning_rate * alpha`` off the weights instead.
 
 l1_ratio : float, default=0.0
     Share of the L1 norm in the penalty, in [0, 1]: the penalty is

@@ -19,7 +19,7 @@ EMBEDDING_SCALE = 0.1
 
 # Rates of decay at the mean time since a value was observed: near those of values that are carried forward, but at 0 a
 # rate would have no gradient.
-FIRST_INPUT_DECAY, FIRST_STATE_DECAY = 0.1, 0.01
+INITIAL_INPUT_DECAY, INITIAL_STATE_DECAY = 0.1, 0.01
 
 # Time steps that predictions keep the layers' outputs of, where they need them.
 PREDICTED_AT_A_TIME = 1 << 17
@@ -69,9 +69,9 @@ class Network:
                     W_h[:, gate * n_units : (gate + 1) * n_units] = _orthogonal(n_units, rng)
                 self.part(f"{name}.v")[:] = np.repeat(cell["initial"], n_units)
         if architecture.missing == "decay":
-            self.part("decay.w")[:] = FIRST_INPUT_DECAY
+            self.part("decay.w")[:] = INITIAL_INPUT_DECAY
             W_d = self.part("layer_0.W_d")
-            W_d[:] = rng.uniform(0, 2 * FIRST_STATE_DECAY / len(W_d), W_d.shape)
+            W_d[:] = rng.uniform(0, 2 * INITIAL_STATE_DECAY / len(W_d), W_d.shape)
         names = ["output.W"]
         if architecture.pooling == "attention":
             names += ["attention.W", "attention.v"]

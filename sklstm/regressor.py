@@ -84,7 +84,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
     True
     """
 
-    _parameter_constraints: dict = {  # noqa: RUF012 - scikit-learn's convention
+    _parameter_constraints: dict = {
         **BaseLSTM._parameter_constraints,
         "skip_connection": ["boolean", StrOptions({"auto"})],
         "loss": [StrOptions(set(REGRESSION_LOSSES))],

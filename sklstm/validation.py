@@ -20,8 +20,8 @@ def as_sequences(X, *, feature_names=None, times=None):
     X : array, data frame, list, tuple or Sequences
         - an array of shape (n_sequences, n_timesteps, n_features): equal lengths. Trailing time steps that are NaN in
           every feature are padding and are left out;
-        - a list, a tuple or an object array of arrays of shape (n_timesteps_i, n_features), or of one-dimensional
-          arrays, which have one feature: sequences of different lengths;
+        - a list, a tuple or an object array of arrays or data frames of shape (n_timesteps_i, n_features), or of
+          one-dimensional arrays, which have one feature: sequences of different lengths;
         - an array or a data frame of shape (n_sequences, n_timesteps): sequences of one feature, oldest column first,
           as scikit-learn reads a list of lists of numbers that are equally long;
         - a `Sequences`, which is returned as it is, but for names and times that are passed.
@@ -176,7 +176,7 @@ def _from_table(X):
 
 
 def _from_list(X):
-    arrays = []
+    arrays, names = [], _common_columns(X)
     for i, sequence in enumerate(X):
         array = real_array(sequence, f"Sequence {i} of X")
         if array.ndim == 0:
@@ -200,7 +200,17 @@ def _from_list(X):
                 f"Sequence {i} of X has {array.shape[1]} features, but sequence 0 has {n_features}. All sequences need "
                 "the same features."
             )
-    return Sequences(np.concatenate(arrays), offsets_of([len(array) for array in arrays]))
+    return Sequences(np.concatenate(arrays), offsets_of([len(array) for array in arrays]), feature_names=names)
+
+
+def _common_columns(X):
+    """The names of the columns of data frames, one a sequence, which have to agree; None of anything else."""
+    columns = [list(sequence.columns) if hasattr(sequence, "columns") else None for sequence in X]
+    for i, names in enumerate(columns):
+        if names != columns[0]:
+            raise ValueError(f"Sequence {i} of X has the columns {names}, but sequence 0 has {columns[0]}.")
+    has_names = columns and columns[0] is not None and all(isinstance(name, str) for name in columns[0])
+    return columns[0] if has_names else None
 
 
 def validate_sequences(estimator, X, reset, allow_nan=False):

@@ -491,6 +491,39 @@ def test_sequences_of_any_form_are_given_names_and_times(X, times):
     assert as_sequences(X, feature_names=NAMES, times=times) == named()
 
 
+@pytest.mark.parametrize("library", [pd, pl], ids=["pandas", "polars"])
+def test_data_frames_of_a_list_have_the_same_columns(library):
+    frames = [library.DataFrame(dict(zip(NAMES, x.T, strict=True))) for x in (VALUES[:2], VALUES[2:])]
+    assert as_sequences(frames) == Sequences(VALUES, [0, 2, 5], feature_names=NAMES)
+    with pytest.raises(ValueError, match=r"Sequence 1 of X has the columns \['SBP', 'HR', 'Temp'\], but sequence 0"):
+        as_sequences([frames[0], frames[1][["SBP", "HR", "Temp"]]])
+
+
+def test_arrays_of_sequences():
+    assert_array_equal(Sequences(VALUES, [0, 2, 5])[[1, 1]].to_array(), [VALUES[2:], VALUES[2:]])
+    ragged = Sequences(VALUES, [0, 2, 5]).to_array()
+    assert_array_equal(ragged[0], [*VALUES[:2], [np.nan] * 3])
+    assert_array_equal(ragged[1], VALUES[2:])
+
+
+@pytest.mark.parametrize(
+    ("values", "names"), [(VALUES[:4], NAMES), (VALUES, NAMES[:2]), (VALUES, ["a", "b", "a"]), (VALUES[:, 0], None)]
+)
+def test_other_values_that_do_not_fit(values, names):
+    with pytest.raises(ValueError, match=r"rows, one a time step|feature_names"):
+        named().with_values(values, names)
+
+
+def test_times_that_cannot_be_held():
+    years = np.array(["2600-01-01", "2601-01-01", "2000-01-01", "2001-01-01", "2002-01-01"], "M8[s]")
+    with pytest.raises(ValueError, match="2600-01-01T00:00:00 for sequence 0, time step 0, which nanoseconds"):
+        Sequences(VALUES, [0, 2, 5], times=years)
+    with pytest.raises(ValueError, match="cannot hold"):
+        Sequences(VALUES, [0, 2, 5], times=2**60 + np.arange(5))
+    centuries = np.array(["1700-01-01", "2200-01-01", "2000-01-01", "2000-01-02", "2000-01-03"], "M8[D]")
+    assert time_gaps(Sequences(VALUES, [0, 2, 5], times=centuries)).tolist() == [0, 24 * 182621, 0, 24, 24]
+
+
 def test_times_of_other_lengths():
     X = [VALUES[:2], VALUES[2:]]
     with pytest.raises(ValueError, match=r"times\[1\] has shape \(2,\), but sequence 1 of X has 3"):

@@ -39,7 +39,7 @@ class SequenceFeatures(SequenceTransformer, auto_wrap_output_keys=("transform",)
            [7. , nan, 1. ]])
     """
 
-    _parameter_constraints: dict = {"statistics": [list, tuple]}  # noqa: RUF012 - scikit-learn's convention
+    _parameter_constraints: dict = {"statistics": [list, tuple]}
 
     def __init__(self, statistics=("mean", "min", "max", "last", "count")):
         self.statistics = statistics

@@ -104,7 +104,7 @@ class SequenceImputer(SequenceTransformer):
            [7., 0., 0.]])
     """
 
-    _parameter_constraints: dict = {  # noqa: RUF012 - scikit-learn's convention
+    _parameter_constraints: dict = {
         "strategy": [StrOptions({"forward", "mean", "linear", "constant"})],
         "fill_value": [Interval(Real, None, None, closed="neither"), None],
         "add_indicator": ["boolean"],

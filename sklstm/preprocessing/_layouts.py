@@ -56,7 +56,7 @@ class ToSequences(SequenceTransformer):
            [ 3., 30.]])
     """
 
-    _parameter_constraints: dict = {  # noqa: RUF012 - scikit-learn's convention
+    _parameter_constraints: dict = {
         "n_features": [Interval(Integral, 1, None, closed="left")],
         "layout": [StrOptions({"time_major", "feature_major"})],
         "newest_first": ["boolean"],

@@ -72,7 +72,7 @@ class SequenceScaler(SequenceTransformer):
            [0.75]])
     """
 
-    _parameter_constraints: dict = {  # noqa: RUF012 - scikit-learn's convention
+    _parameter_constraints: dict = {
         "method": [StrOptions(set(SCALERS))],
         "clip": [Interval(Real, 0, None, closed="neither"), None],
     }

@@ -71,7 +71,7 @@ class SequenceResampler(SequenceTransformer):
     array([0.2, 1.2, 2.2])
     """
 
-    _parameter_constraints: dict = {  # noqa: RUF012 - scikit-learn's convention
+    _parameter_constraints: dict = {
         "every": [np.timedelta64, timedelta, Interval(Real, 0, None, closed="neither")],
         "aggregate": [StrOptions(set(STATISTICS)), dict],
         "origin": [StrOptions({"first", "epoch"})],
@@ -217,7 +217,7 @@ class TimeFeatures(SequenceTransformer):
            [37.5,  1.6,  2.3]])
     """
 
-    _parameter_constraints: dict = {"features": [list, tuple]}  # noqa: RUF012 - scikit-learn's convention
+    _parameter_constraints: dict = {"features": [list, tuple]}
 
     def __init__(self, features=("gap", "time")):
         self.features = features

@@ -86,7 +86,7 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
     [array(['the', 'dog', '<unknown>'], dtype=object)]
     """
 
-    _parameter_constraints: dict = {  # noqa: RUF012 - scikit-learn's convention
+    _parameter_constraints: dict = {
         **{name: CountVectorizer._parameter_constraints[name] for name in (*ANALYSIS, "min_df", "max_features")},
         "analyzer": [StrOptions({"word", "char"})],
         "max_length": [Interval(Integral, 1, None, closed="left"), None],

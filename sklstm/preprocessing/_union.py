@@ -42,9 +42,7 @@ class SequenceSelector(SequenceTransformer):
            [6., 4.]])
     """
 
-    _parameter_constraints: dict = {  # noqa: RUF012 - scikit-learn's convention
-        "features": ["array-like", Integral, str, slice]
-    }
+    _parameter_constraints: dict = {"features": ["array-like", Integral, str, slice]}
 
     def __init__(self, features):
         self.features = features
