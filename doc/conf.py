@@ -56,5 +56,6 @@ sphinx_gallery_conf = {
 }
 suppress_warnings = [
     "config.cache",
-    "ref.ref",  # inherited docstrings refer to scikit-learn's own manual
+    "ref.ref",  # inherited docstrings refer to scikit-learn's own manual and glossary
+    "ref.term",
 ]

@@ -66,7 +66,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        input_features : array-like of str of shape (n_features_in_,), default=None
+        input_features : array-like of str of shape (n_features,), default=None
             Names of the features; by default those that the training sequences have, or "x0", "x1" and so on.
 
         Returns

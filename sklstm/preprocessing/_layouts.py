@@ -42,7 +42,7 @@ class ToSequences(SequenceTransformer):
     n_features_in_ : int
         Number of columns.
 
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (n_features,)
         Names of the columns, where they have them.
 
     Examples
@@ -168,7 +168,7 @@ class ToSequences(SequenceTransformer):
 
         Parameters
         ----------
-        input_features : array-like of str of shape (n_features_in_,), default=None
+        input_features : array-like of str of shape (n_features,), default=None
             Names of the columns; by default those of the training rows, or "x0", "x1" and so on.
 
         Returns

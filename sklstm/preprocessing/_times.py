@@ -53,7 +53,7 @@ class SequenceResampler(SequenceTransformer):
     n_features_in_ : int
         Number of features of a time step; of a table, its number of columns.
 
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (n_features,)
         Names of the features, where the training sequences have them.
 
     Examples
@@ -202,7 +202,7 @@ class TimeFeatures(SequenceTransformer):
     n_features_in_ : int
         Number of features of a time step; of a table, its number of columns.
 
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (n_features,)
         Names of the features, where the training sequences have them.
 
     Examples

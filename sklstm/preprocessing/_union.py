@@ -26,7 +26,7 @@ class SequenceSelector(SequenceTransformer):
     n_features_in_ : int
         Number of features of a time step; of a table, its number of columns.
 
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (n_features,)
         Names of the features, where the training sequences have them.
 
     See Also
