@@ -41,6 +41,7 @@ except OSError as error:
 # stay, its last hour or any summary of it gives the answer away. A model may see the hours up to now, and nothing else:
 #
 # - Patients, not hours, are divided: the first 60 % train, the next 7 % choose the epoch and the threshold, the last
+#   third is looked at once.
 # - The scales and means of the inputs come from the training patients.
 # - Gaps are filled from the past alone; a straight line to the next value would look ahead.
 # - The network runs forwards. ``bidirectional=True`` would read the end of the record.
@@ -168,3 +169,20 @@ print(
     f"{are_right:.0%} of the alarms are right."
 )
 plt.show()
+
+# %%
+# What comes out
+# --------------
+#
+# For the first 12,000 patients of hospital B (in brackets, from the 5th to the 95th percentile of the drawn samples):
+#
+# .. code-block:: none
+#
+#    GRU                       AUROC 0.840 (0.825 to 0.856), average precision 0.107
+#    GRU, classes as they are  AUROC 0.822 (0.800 to 0.839), average precision 0.100
+#    logistic regression       AUROC 0.798 (0.778 to 0.824), average precision 0.105
+#    gradient boosting         AUROC 0.833 (0.812 to 0.851), average precision 0.074
+#    GRU, test patients: 0.11 alarms a patient and day, 23% of the cases foreseen; 6% of the alarms are right.
+#
+# Other patients would move each by more than most lie apart. The ward's view is sobering: of sixteen alarms fifteen are
+# not followed by an onset within six hours, though others are of patients who have sepsis already.
