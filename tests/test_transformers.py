@@ -587,6 +587,13 @@ def test_a_union_needs_the_same_time_steps():
         SequenceUnion([("a", SequenceScaler()), ("b", SequenceResampler(2))]).fit_transform(X)
 
 
+def test_a_union_needs_the_same_times():
+    halves = as_sequences([np.arange(3.0)], times=[[0.5, 1.5, 2.5]])
+    union = SequenceUnion([("a", SequenceScaler()), ("b", SequenceResampler(1, origin="epoch"))])
+    with pytest.raises(ValueError, match="'b' returned sequences of other lengths or times than 'a'"):
+        union.fit_transform(halves)
+
+
 @pytest.mark.parametrize("features", ["RR", 3, [True, False]], ids=repr)
 def test_features_that_are_not_there(features):
     with pytest.raises(ValueError, match="not among the 3 features: HR, SBP, Lactate"):
