@@ -1,7 +1,7 @@
 """What transformers of sequences share: what they accept, what they return, and how its features are called."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ..validation import is_table, validate_sequences
@@ -19,7 +19,28 @@ class SequenceTransformer(TransformerMixin, BaseEstimator):
     def __init_subclass__(cls, auto_wrap_output_keys=None, **kwargs):
         super().__init_subclass__(auto_wrap_output_keys=auto_wrap_output_keys, **kwargs)
 
-    def _learn(self, X):
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn from the training sequences.
+
+        Parameters
+        ----------
+        X : array, data frame, list or Sequences
+            The training sequences, in any form that :func:`~sklstm.as_sequences` accepts. NaN is a missing value.
+
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If X or a parameter is not what it should be; the message says what and where.
+        """
         self._is_fitted = False
         self._fit(validate_sequences(self, X, reset=True, allow_nan=True))
         self._is_fitted = True

@@ -1,7 +1,6 @@
 """Summaries of sequences, for models that take a row a sample."""
 
 import numpy as np
-from sklearn.base import _fit_context
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ..sequences import step_times
@@ -44,30 +43,8 @@ class SequenceFeatures(SequenceTransformer, auto_wrap_output_keys=("transform",)
     def __init__(self, statistics=("mean", "min", "max", "last", "count")):
         self.statistics = statistics
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
-        """Learn the number and the names of the features.
-
-        Parameters
-        ----------
-        X : array, data frame, list or Sequences
-            Sequences in any form that :func:`~sklstm.as_sequences` accepts.
-
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : object
-            The transformer.
-
-        Raises
-        ------
-        ValueError
-            If a statistic is not known, or named twice.
-        """
+    def _fit(self, sequences):
         check_choice("statistics", self.statistics, STATISTICS)
-        return self._learn(X)
 
     def transform(self, X):
         """Summarise sequences.

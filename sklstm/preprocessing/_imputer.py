@@ -3,7 +3,6 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -120,25 +119,6 @@ class SequenceImputer(SequenceTransformer):
         self.add_indicator = add_indicator
         self.add_elapsed = add_elapsed
         self.elapsed_scale = elapsed_scale
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
-        """Learn the means, and which features have gaps.
-
-        Parameters
-        ----------
-        X : array, data frame, list or Sequences
-            The training sequences, in any form that :func:`~sklstm.as_sequences` accepts.
-
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : object
-            The fitted imputer.
-        """
-        return self._learn(X)
 
     def _fit(self, sequences):
         missing = np.isnan(sequences.values)

@@ -3,7 +3,6 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.base import _fit_context
 from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, RobustScaler, StandardScaler
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -80,25 +79,6 @@ class SequenceScaler(SequenceTransformer):
     def __init__(self, method="standard", *, clip=None):
         self.method = method
         self.clip = clip
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
-        """Learn the scales.
-
-        Parameters
-        ----------
-        X : array, data frame, list or Sequences
-            The training sequences, in any form that :func:`~sklstm.as_sequences` accepts.
-
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : object
-            The fitted scaler.
-        """
-        return self._learn(X)
 
     def _fit(self, sequences):
         values = sequences.values

@@ -4,7 +4,6 @@ from datetime import timedelta
 from numbers import Real
 
 import numpy as np
-from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -83,30 +82,6 @@ class SequenceResampler(SequenceTransformer):
         self.every = every
         self.aggregate = aggregate
         self.origin = origin
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
-        """Learn the features, and what becomes of each.
-
-        Parameters
-        ----------
-        X : array, data frame, list or Sequences
-            Sequences in any form that :func:`~sklstm.as_sequences` accepts; those with times are `Sequences`.
-
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : object
-            The transformer.
-
-        Raises
-        ------
-        ValueError
-            If `aggregate` names a feature that there is not, or what is none of the statistics.
-        """
-        return self._learn(X)
 
     def _fit(self, sequences):
         is_dict = isinstance(self.aggregate, dict)
@@ -222,30 +197,8 @@ class TimeFeatures(SequenceTransformer):
     def __init__(self, features=("gap", "time")):
         self.features = features
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
-        """Learn the number and the names of the features.
-
-        Parameters
-        ----------
-        X : array, data frame, list or Sequences
-            Sequences in any form that :func:`~sklstm.as_sequences` accepts; those with times are `Sequences`.
-
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : object
-            The transformer.
-
-        Raises
-        ------
-        ValueError
-            If one of `features` is not known, or named twice.
-        """
+    def _fit(self, sequences):
         check_choice("features", self.features, TIMES)
-        return self._learn(X)
 
     def _transform(self, sequences):
         appended = [TIMES[name](sequences)[:, np.newaxis] for name in self.features]

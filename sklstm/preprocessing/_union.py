@@ -3,7 +3,6 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import _fit_context
 from sklearn.pipeline import FeatureUnion
 
 from ..validation import as_sequences
@@ -46,30 +45,6 @@ class SequenceSelector(SequenceTransformer):
 
     def __init__(self, features):
         self.features = features
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
-        """Find the features.
-
-        Parameters
-        ----------
-        X : array, data frame, list or Sequences
-            The training sequences, in any form that :func:`~sklstm.as_sequences` accepts.
-
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        self : object
-            The fitted selector.
-
-        Raises
-        ------
-        ValueError
-            If there are no such features.
-        """
-        return self._learn(X)
 
     def _fit(self, sequences):
         try:
