@@ -1,25 +1,22 @@
-"""What the estimators share: their parameters, and the way from data to a trained network."""
+"""What the estimators share: the way from data to a trained network, and from that to its outputs."""
 
 import copy
 from contextlib import contextmanager
 from dataclasses import fields, replace
-from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_consistent_length, check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from .holdout import split
-from .inputs import elapsed
-from .layout import ACTIVATIONS, CELLS, POOLINGS, RECURRENT_ACTIVATIONS, Architecture
+from .layout import Architecture
 from .network import Network
-from .optimizers import SGD, Adam, RMSprop
-from .scaling import fit_scaler
-from .schedules import PLANNED, Cosine, InverseScaling, OneCycle
+from .parameters import CONSTRAINTS, check_combinations, layer_sizes, make_optimizer, make_schedule
+from .scaling import ever_changes, never_observed, scale_of_elapsed, scaling_of
+from .schedules import PLANNED
 from .sequences import differences
 from .steps import StepForm
 from .threads import effective_n_threads, single_threaded_blas
@@ -33,9 +30,6 @@ AUTO_EARLY_STOPPING = 1000
 # An embedding has a row for each number up to the highest: more are a mistake, and would not fit in memory.
 MOST_TOKENS = 10_000_000
 
-# Time steps whose mean and variance are taken at a time: bounds the memory that it takes.
-SCALED_AT_A_TIME = 1 << 18
-
 
 @contextmanager
 def _naming(argument):
@@ -47,50 +41,9 @@ def _naming(argument):
 
 
 class BaseLSTM(CallbackSupportMixin, BaseEstimator):
-    """Parameters and training of `LSTMRegressor` and `LSTMClassifier`, which add what targets and outputs mean."""
+    """Training and outputs of `LSTMRegressor` and `LSTMClassifier`, which add what targets and outputs mean."""
 
-    _parameter_constraints: dict = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "cell": [StrOptions(set(CELLS))],
-        "activation": [StrOptions(set(ACTIVATIONS))],
-        "recurrent_activation": [StrOptions(set(RECURRENT_ACTIVATIONS))],
-        "bidirectional": ["boolean"],
-        "pooling": [StrOptions(set(POOLINGS))],
-        "return_sequences": ["boolean"],
-        "skip_connection": ["boolean"],
-        "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
-        "missing": [StrOptions({"error", "decay"})],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "recurrent_dropout": [Interval(Real, 0, 1, closed="left")],
-        "solver": [StrOptions({"adam", "adamw", "rmsprop", "sgd", "lbfgs"})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive", "cosine", "one_cycle"})],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "average": ["boolean"],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="left")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean", StrOptions({"auto"})],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
-        "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
-        "standardize": ["boolean"],
-        "n_jobs": [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None],
-        "max_memory": [Interval(Real, 0, None, closed="neither"), None],
-        "dtype": [StrOptions({"float32", "float64"})],
-    }
+    _parameter_constraints: dict = CONSTRAINTS
 
     def _set_parameters(self, parameters):
         """Keep what the constructor was called with, as its `locals()` have it."""
@@ -142,7 +95,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         context = self._init_callback_context(max_subtasks=self.max_iter)
         with self._unchanged_on_error():
             context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-            self._check_combinations()
+            check_combinations(self)
             going_on = self.warm_start and hasattr(self, "_network")
             rng = check_random_state(self.random_state)
             data = self._check_data(X, y, sample_weight, reset=not going_on)
@@ -180,7 +133,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
                 'it to "constant" or "invscaling".'
             )
         with self._unchanged_on_error():
-            self._check_combinations()
+            check_combinations(self)
             going_on = hasattr(self, "_network")
             state = copy.deepcopy(self._partial_state) if going_on else None
             rng, optimizer = state or (check_random_state(self.random_state), None)
@@ -213,43 +166,6 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             vars(self).clear()
             vars(self).update(before)
             raise
-
-    def _check_combinations(self):
-        """Raise a ValueError where two parameters do not go together."""
-        if self.l1_ratio and self.solver in ("adamw", "lbfgs"):
-            reason = "decays the weights instead of a penalty" if self.solver == "adamw" else "needs a smooth penalty"
-            raise ValueError(
-                f'l1_ratio={self.l1_ratio} does not go with solver="{self.solver}", which {reason}: set it to 0, or '
-                "choose another solver."
-            )
-        if self.solver == "lbfgs" and (self.dropout or self.recurrent_dropout):
-            name = "dropout" if self.dropout else "recurrent_dropout"
-            raise ValueError(
-                f'{name} does not go with solver="lbfgs", which needs the same loss every time: set it to 0.'
-            )
-        if self.return_sequences and self.pooling != "last":
-            raise ValueError(
-                f'pooling="{self.pooling}" makes one of all time steps, but return_sequences=True asks for an output '
-                "at each: leave one of them out."
-            )
-        if self.skip_connection not in (False, "auto") and self.embedding_dim is not None:
-            raise ValueError(
-                "skip_connection=True takes the last inputs to the output layer as numbers, but with embedding_dim "
-                "they are tokens: leave one of them out."
-            )
-        if self.missing == "decay":
-            self._check_goes_with_decay()
-
-    def _check_goes_with_decay(self):
-        reasons = {
-            "bidirectional": "read backwards, the last value that was observed is one of the future",
-            "skip_connection": "the output layer would see inputs that are missing",
-            "embedding_dim": "tokens are never missing",
-        }
-        for name, reason in reasons.items():
-            value = getattr(self, name)
-            if value not in (False, None, "auto"):
-                raise ValueError(f'{name}={value} does not go with missing="decay": {reason}. Leave one of them out.')
 
     def _check_data(self, X, y, sample_weight, reset, **about_targets):
         """Sequences, targets and weights to learn from, those of the classes included."""
@@ -357,7 +273,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
                 network.forget_features(np.flatnonzero(self._scale[: data.sequences.n_features] == 0))
             self._initialize_outputs(network, data, rows, linear_models)
         if optimizer is None:
-            optimizer = self._new_optimizer(network)
+            optimizer = make_optimizer(self, network)
         return Trainer(
             network,
             data,
@@ -378,7 +294,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             shuffle=self.shuffle,
             average=average,
             max_memory=self.max_memory,
-            schedule=self._schedule(len(rows)),
+            schedule=make_schedule(self, len(rows)),
             t=t,
         )
 
@@ -393,17 +309,10 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
 
         return before_epoch
 
-    def _layer_sizes(self):
-        sizes = self.hidden_layer_sizes
-        sizes = [sizes] if isinstance(sizes, Integral) else list(sizes)
-        if not sizes or not all(isinstance(size, Integral) and size is not True and size > 0 for size in sizes):
-            raise ValueError(f"hidden_layer_sizes must be positive numbers of units, got {self.hidden_layer_sizes!r}.")
-        return tuple(int(size) for size in sizes)
-
     def _architecture(self, sequences, skips):
         return Architecture(
             n_features=sequences.n_features,
-            hidden_layer_sizes=self._layer_sizes(),
+            hidden_layer_sizes=layer_sizes(self.hidden_layer_sizes),
             n_outputs=self._loss.n_network_outputs(self._n_targets),
             cell=self.cell,
             dtype=self.dtype,
@@ -425,26 +334,6 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
                 f"{', '.join(changed)} cannot change between calls that go on with a trained network. Set "
                 "warm_start=False, or clone the estimator."
             )
-
-    def _new_optimizer(self, network):
-        parameters, rate = network.parameters, self.learning_rate_init
-        if self.solver == "lbfgs":
-            return None
-        if self.solver == "sgd":
-            return SGD(parameters, rate, self.momentum, self.nesterovs_momentum)
-        if self.solver == "rmsprop":
-            return RMSprop(parameters, rate, self.epsilon)
-        decay = self.alpha if self.solver == "adamw" else 0.0
-        return Adam(parameters, rate, self.beta_1, self.beta_2, self.epsilon, decay, network.n_weights)
-
-    def _schedule(self, n_rows):
-        """The learning rate as a function of the sequences seen, or None where it is not one of them alone."""
-        rate, end = self.learning_rate_init, self.max_iter * n_rows
-        return {
-            "invscaling": InverseScaling(rate, self.power_t),
-            "cosine": Cosine(rate, end),
-            "one_cycle": OneCycle(rate, end),
-        }.get(self.learning_rate)
 
     def _class_weights(self, targets, weights, learn):
         """Factor of each sequence's weight that its target asks for; learnt from these data, or as it was learnt."""
@@ -486,8 +375,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         self.skip_connection_ = self._reads_values() and self._skips(linear_models)
         if self.skip_connection_:
             shift, scale = self._scaling_of(differences, data, rows)
-            change = [(differences(data.sequences[part]) != 0).any(axis=0) for part in self._parts(data, rows)]
-            scale[~np.any(change, axis=0)] = 0
+            scale[~ever_changes(data, rows)] = 0
             self._shift, self._scale = np.append(shift, self._shift), np.append(scale, self._scale)
 
     def _reads_values(self):
@@ -497,34 +385,15 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
     def _learn_unit_of_time(self, data, rows):
         """Learn the unit in which decay sees the times since a feature was observed: their mean."""
         if self.missing == "decay":
-            mean = self._scaler("X, in the times since they were observed,", elapsed, data, rows).mean_
-            scale = np.where(mean > 0, 1 / np.where(mean > 0, mean, 1), 1)
-            parts = (data.sequences[part].values for part in self._parts(data, rows))
+            scale, unseen = scale_of_elapsed(data, rows), never_observed(data, rows)
             # What is never observed in training tells nothing later: its weights would be those drawn at random.
-            unseen = np.all([np.isnan(values).all(axis=0) for values in parts], axis=0)
             scale[unseen] = self._scale[unseen] = 0
             self._shift, self._scale = np.append(0 * scale, self._shift), np.append(scale, self._scale)
 
-    def _parts(self, data, rows):
-        """The training rows, some at a time."""
-        return np.array_split(rows, min(len(rows), -(-data.sequences.lengths[rows].sum() // SCALED_AT_A_TIME)))
-
     def _scaling_of(self, values_of, data, rows):
-        """Shift and scale of values over all time steps of the training rows."""
-        sequences = data.sequences
         if not self.standardize or self.embedding_dim is not None:
-            return np.zeros(sequences.n_features), np.ones(sequences.n_features)
-        scaler = self._scaler("X", values_of, data, rows)
-        return scaler.mean_.astype(np.float64), 1 / scaler.scale_.astype(np.float64)
-
-    def _scaler(self, name, values_of, data, rows):
-        """A scaler of values over all time steps of the training rows."""
-        sequences, lengths, weights = data.sequences, data.sequences.lengths, data.sequence_weights()
-        weights = weights / weights.max()
-        parts = (
-            (values_of(sequences[part]), np.repeat(weights[part], lengths[part])) for part in self._parts(data, rows)
-        )
-        return fit_scaler(name, parts)
+            return np.zeros(data.sequences.n_features), np.ones(data.sequences.n_features)
+        return scaling_of(values_of, data, rows)
 
     def _initialize_outputs(self, network, data, rows, linear_models):
         """Start the output layer from what needs no training: a constant, and nothing of the inputs that skip to it."""

@@ -1,9 +1,56 @@
-"""Standardisation, and errors where it cannot be had."""
+"""The scales of inputs and targets, and errors where there are none."""
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
+from .inputs import elapsed
+from .sequences import differences
+
+# Time steps whose mean and variance are taken at a time: bounds the memory that it takes.
+SCALED_AT_A_TIME = 1 << 18
+
 NOTHING_SEEN = {"mean_": 0.0, "var_": 0.0, "scale_": 1.0}
+
+
+def scaling_of(values_of, data, rows):
+    """Shift and scale of `values_of` sequences over all time steps of the training rows."""
+    scaler = _scaler("X", values_of, data, rows)
+    return scaler.mean_.astype(np.float64), 1 / scaler.scale_.astype(np.float64)
+
+
+def scale_of_elapsed(data, rows):
+    """The scale that brings the mean time since each feature was observed to 1."""
+    mean = _scaler("X, in the times since they were observed,", elapsed, data, rows).mean_
+    return 1 / np.where(mean > 0, mean, 1)
+
+
+def ever_changes(data, rows):
+    """Which features change within a sequence of the training rows."""
+    parts = (differences(data.sequences[part]) for part in _parts(data, rows))
+    return np.any([(changes != 0).any(axis=0) for changes in parts], axis=0)
+
+
+def never_observed(data, rows):
+    """Which features have no value in the training rows."""
+    parts = (data.sequences[part].values for part in _parts(data, rows))
+    return np.all([np.isnan(values).all(axis=0) for values in parts], axis=0)
+
+
+def _parts(data, rows):
+    """The training rows, some at a time."""
+    return np.array_split(rows, min(len(rows), -(-data.sequences.lengths[rows].sum() // SCALED_AT_A_TIME)))
+
+
+def _scaler(name, values_of, data, rows):
+    sequences, weights = data.sequences, data.sequence_weights()
+    weights = weights / weights.max()
+    return fit_scaler(
+        name,
+        (
+            (values_of(sequences[part]), np.repeat(weights[part], sequences.lengths[part]))
+            for part in _parts(data, rows)
+        ),
+    )
 
 
 def fit_scaler(name, parts):

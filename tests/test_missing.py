@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV
 from test_gradients import Problem, step_for
 from test_memory import all_that_suffice
 
-from sklstm import LSTMClassifier, LSTMRegressor, Sequences, as_sequences, base
+from sklstm import LSTMClassifier, LSTMRegressor, Sequences, as_sequences, scaling
 from sklstm.inputs import elapsed
 from sklstm.layout import CELLS
 from sklstm.minibatch import Minibatch
@@ -289,7 +289,7 @@ def test_times_count_in_fit_and_prediction_or_in_neither(Estimator):
 @pytest.mark.parametrize("part", [slice(100), slice(20, 60), slice(40, None)], ids=["first", "middle", "last"])
 def test_scales_are_of_what_is_observed(monkeypatch, part):
     """Though some of the steps that are looked at together have no value of a feature."""
-    monkeypatch.setattr(base, "SCALED_AT_A_TIME", 16)
+    monkeypatch.setattr(scaling, "SCALED_AT_A_TIME", 16)
     values = X.values.copy()
     values[part, 1] = np.nan
     sequences = X.with_values(values)
