@@ -1,7 +1,6 @@
 """Summaries of sequences, for models that take a row a sample."""
 
 import numpy as np
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ..sequences import step_times
 from ._base import SequenceTransformer
@@ -40,6 +39,8 @@ class SequenceFeatures(SequenceTransformer, auto_wrap_output_keys=("transform",)
 
     _parameter_constraints: dict = {"statistics": [list, tuple]}
 
+    _keeps_tables = False
+
     def __init__(self, statistics=("mean", "min", "max", "last", "count")):
         self.statistics = statistics
 
@@ -67,23 +68,6 @@ class SequenceFeatures(SequenceTransformer, auto_wrap_output_keys=("transform",)
 
     def _in_form(self, X, sequences, values, names):
         return values
-
-    def get_feature_names_out(self, input_features=None):
-        """Get the names of the numbers that `transform` returns.
-
-        Parameters
-        ----------
-        input_features : array-like of str of shape (n_features,), default=None
-            Names of the features; by default those that the training sequences have, or "x0", "x1" and so on.
-
-        Returns
-        -------
-        feature_names_out : ndarray of str
-            "HR_mean" and the like.
-        """
-        check_is_fitted(self)
-        names = ["x0"] if self._fitted_on_table else _check_feature_names_in(self, input_features)
-        return self._names_out(names)
 
     def _names_out(self, names):
         return np.array([f"{name}_{each}" for each in self.statistics for name in names], dtype=object)
