@@ -11,6 +11,7 @@ import polars.testing
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import KFold, cross_val_score
 
 from sklstm import LSTMClassifier, LSTMRegressor, as_sequences
 from sklstm.preprocessing import add_static, frame_to_sequences, sequences_to_frame
@@ -732,3 +733,17 @@ def test_pandas_goes_first(monkeypatch):
     monkeypatch.setitem(sys.modules, "polars", None)
     with pytest.raises(ImportError, match="needs pandas or polars: pip install pandas, or pip install polars"):
         sequences_to_frame(RAGGED)
+
+
+def test_static_features_stay_with_their_sequences_in_cross_validation():
+    """What decides is static, and the order of the folds is not that of the sequences."""
+    rng = np.random.default_rng(0)
+    ids = np.repeat(np.arange(60), rng.integers(1, 6, size=60))
+    df = pd.DataFrame({"id": ids, "t": np.arange(len(ids)), "noise": rng.normal(size=len(ids))})
+    patients = pd.DataFrame({"id": rng.permutation(60)})
+    patients["age"] = 40.0 + patients["id"] % 2
+    X, _ = frame_to_sequences(df, sequence="id", time="t", static=patients)
+    model = LSTMClassifier(4, max_iter=150, random_state=0)
+    cv = KFold(3, shuffle=True, random_state=0)
+    assert cross_val_score(model, X, np.arange(60) % 2, cv=cv).min() == 1
+    assert cross_val_score(model, X[:, ["noise"]], np.arange(60) % 2, cv=cv).max() < 0.8
