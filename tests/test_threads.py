@@ -12,7 +12,7 @@ import pytest
 from checks import assert_same_bits, run_python
 from threadpoolctl import OpenBLASController, threadpool_info, threadpool_limits
 
-from sklstm import LSTMClassifier, LSTMRegressor, Sequences, base, threads
+from sklstm import LSTMClassifier, LSTMRegressor, Sequences, scaling, threads
 from sklstm._core import openmp, optimizers
 from sklstm.layout import CELLS
 from sklstm.minibatch import Minibatch
@@ -257,7 +257,7 @@ class TestBlasLimit:
             monkeypatch.setattr(where, name, lambda *args: seen.append((name, blas_threads())) or original(*args))
 
         watch(np.linalg, "qr")
-        watch(base, "fit_scaler")
+        watch(scaling, "fit_scaler")
         model = LSTMRegressor(4, max_iter=2).fit(DATA, np.arange(45.0))
         assert {name for name, _ in seen} == {"qr", "fit_scaler"}
         assert all(n_threads == {1} for _, n_threads in seen)
@@ -270,7 +270,7 @@ class TestBlasLimit:
     @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
     @pytest.mark.parametrize(
         ("where", "name"),
-        [(np.linalg, "qr"), (base, "fit_scaler"), (Minibatch, "backward")],
+        [(np.linalg, "qr"), (scaling, "fit_scaler"), (Minibatch, "backward")],
         ids=["qr", "scaler", "step"],
     )
     def test_fit_that_fails(self, monkeypatch, where, name, error):
