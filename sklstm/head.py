@@ -97,7 +97,10 @@ class Head:
         return out
 
     def backward(self, dout, gradient):
-        """Add to the gradient; returns the derivatives by the last h and by the table, one of them without rows."""
+        """Add to the gradient; returns the derivatives by the last h and by the table, one of them without rows.
+
+        Those by the inputs that skip the layers, a row of outputs each, are left in `dskipped`.
+        """
         architecture, places, lengths = self._architecture, self._places, self.lengths
         if self._scratch is None:
             self._scratch = aligned(kernels.SCRATCH, gradient.dtype).reshape(1, -1)
@@ -107,6 +110,7 @@ class Head:
         )
         if self._dropout is not None and self._dropout["between"]:
             core.drop_features(self._dropout, dfeatures, architecture.n_top)
+        self.dskipped = dfeatures[:, architecture.n_top :]
         nothing = dfeatures[:0]
         if architecture.return_sequences:
             return nothing, dfeatures

@@ -3,7 +3,8 @@
 Each kind is made once for some sequences. Its `forward` takes those of a minibatch, longest first, and returns the
 inputs of a stack: the table to read, where each sequence begins in it, shift and scale. If `gamma` has rows, it then
 says what is left of the layer's state before each time step. `backward` adds to the gradient what follows from the
-derivatives by the inputs, where these are made of parameters (`wants_dx`).
+derivatives by the inputs, where these are made of parameters (`wants_dx`); `by_values` turns these derivatives into
+those by the sequences' values.
 """
 
 import numpy as np
@@ -40,6 +41,19 @@ class Values:
 
     def backward(self, dinput, gradient, scratch):
         pass
+
+    def by_values(self, dinput):
+        """Derivatives by the values, from those by the inputs, both (n_sequences, n_timesteps, .)."""
+        n_features = dinput.shape[2]
+        dvalues = dinput * self._scale[-n_features:]
+        if self._network.architecture.skip_connection:
+            changing = self._scale[:n_features] != 0
+            by_change = dinput * self._scale[:n_features]
+            # The first step has no change; each other value counts in its own change and against the next.
+            by_change[:, 0] = 0
+            by_change[:, :-1] -= by_change[:, 1:]
+            dvalues[:, :, changing] = by_change[:, :, changing]
+        return dvalues
 
 
 class Embeddings(Values):
@@ -90,6 +104,18 @@ class DecayingValues(Values):
         decay.backward[TYPE_NAMES[gradient.dtype]](
             self._delta, self._table, dinput, self.gamma, w, b, *self._parts(gradient), scratch
         )
+
+    def by_values(self, dinput):
+        n_sequences, n_timesteps, n_inputs = dinput.shape
+        n_features = n_inputs // 2
+        w, b, _, _ = self._parts()
+        observed = self._table.reshape(dinput.shape)[:, :, n_features:] > 0
+        left = np.exp(-np.maximum(w * self._delta.reshape(n_sequences, n_timesteps, -1) + b, 0))
+        dvalues = dinput[:, :, :n_features] * np.where(observed, 1, left)
+        # What stands in for a missing value was the last one before.
+        for t in range(n_timesteps - 1, 0, -1):
+            dvalues[:, t - 1] += np.where(observed[:, t], 0, dvalues[:, t])
+        return np.where(observed, dvalues, 0) * self._scale[n_features:]
 
     def _parts(self, buffer=None):
         return [self._network.part(name, buffer) for name in ("decay.w", "decay.b", "layer_0.W_d", "layer_0.b_d")]

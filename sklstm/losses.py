@@ -8,6 +8,7 @@ A target that is NaN is missing, which classifiers' labels never are.
 from numbers import Real
 
 import numpy as np
+from scipy.special import expit
 
 from ._core import losses as core
 from .network import TYPE_NAMES
@@ -62,6 +63,12 @@ class _RegressionLoss(_Loss):
     def predict(self, out):
         """Predictions in the units of the targets, in double precision."""
         return out.astype(np.float64) * self._scale + self._shift
+
+    def explained(self, out, target):
+        """Predictions of one target, by its index among them, and their derivatives by the outputs."""
+        derivatives = np.zeros(out.shape)
+        derivatives[:, target[0] * self._outputs_of_a_target] = self._scale[target[0]]
+        return self.predict(out)[:, *target], derivatives
 
 
 class SquaredError(_RegressionLoss):
@@ -134,6 +141,15 @@ class Quantile(_RegressionLoss):
         quantiles = np.cumsum(out, axis=2) * self._scale[:, np.newaxis] + self._shift[:, np.newaxis]
         return quantiles if self.is_list else quantiles[:, :, 0]
 
+    def explained(self, out, target):
+        """Of several quantiles, each is the one before and the softplus of an output."""
+        predictions, derivatives = super().explained(out, target)
+        if self.is_list:
+            first = target[0] * self._outputs_of_a_target
+            gaps = slice(first + 1, first + target[1] + 1)
+            derivatives[:, gaps] = expit(out[:, gaps]) * self._scale[target[0]]
+        return predictions, derivatives
+
 
 class Poisson(_RegressionLoss):
     """Poisson deviance of counts, or other targets that are never negative; the outputs are logarithms."""
@@ -162,6 +178,12 @@ class Poisson(_RegressionLoss):
     def predict(self, out):
         """Means, in the units of the targets."""
         return super().predict(np.exp(np.minimum(out.astype(np.float64), core.MAX_LOG_RATE)))
+
+    def explained(self, out, target):
+        """The derivative of a mean by its logarithm is the mean itself."""
+        predictions, derivatives = super().explained(out, target)
+        derivatives[:, target[0]] = predictions
+        return predictions, derivatives
 
 
 class GaussianNLL(_RegressionLoss):
@@ -208,6 +230,12 @@ class _ClassifierLoss(_Loss):
     def initial_bias(self, encoded, weights):
         """Zero: all classes alike."""
         return np.zeros(self.n_network_outputs(encoded.shape[1]))
+
+    def explained(self, out, target):
+        """Scores of one class or label, and their derivatives by the outputs."""
+        derivatives = np.zeros(out.shape)
+        derivatives[:, target[0]] = 1
+        return out[:, target[0]], derivatives
 
 
 class BinaryLogLoss(_ClassifierLoss):

@@ -118,6 +118,21 @@ class Minibatch:
         """Places in the sequences' table of the time steps of the minibatch, in the order of its outputs."""
         return steps_of(self._batch_starts, self._batch_lengths)
 
+    @property
+    def table(self):
+        """h of the top layers at every time step, as the output layer sees it, in the order of the outputs."""
+        return self._head.table
+
+    def kept(self, reverse=False):
+        """What the cells of the top layer keep of the one sequence that went forward: z and c of its time steps."""
+        k = len(self._stacks) - self.network.architecture.n_directions + reverse
+        segments = [
+            backprop.kept_of_one(self._stacks[k].array, self._work[place.where], segment.last - segment.first)
+            for segment, place in zip(self._segments, self._stack_places[k], strict=True)
+        ]
+        z, c = (np.concatenate(parts) for parts in zip(*segments, strict=True))
+        return (z[::-1], c[::-1]) if reverse else (z, c)
+
     def backward(self, dout):
         """Fill `gradient` from the loss's derivatives by the outputs of the last forward pass.
 
@@ -137,6 +152,19 @@ class Minibatch:
             dlast, dtable = dlast[:0], dinput
         self._first_inputs.backward(dtable, self.gradient, self._scratch[0])
         return dtable
+
+    def by_values(self, dinput):
+        """Derivatives by the values of sequences of one length, (n_sequences, n_timesteps, n_features).
+
+        From those by the inputs, as `backward` returns them. A value that is missing has the derivative 0.
+        """
+        n_sequences = len(self._batch_lengths)
+        dvalues = self._first_inputs.by_values(dinput.reshape(n_sequences, -1, dinput.shape[1]))
+        if self.network.architecture.skip_connection:
+            n_features = dvalues.shape[2]
+            dskipped = self._head.dskipped.reshape(n_sequences, -1, n_features)
+            dvalues[:, -dskipped.shape[1] :] += dskipped * self.scale[-n_features:]
+        return dvalues
 
     def _segment_forward(self, k, segment, place):
         stack = self._stacks[k]

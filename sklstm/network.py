@@ -4,6 +4,8 @@ A network owns no data. Its parameters are one flat buffer with named parts, wei
 clipping, snapshots and the optimizers see one array.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from ._core import backprop, inference
@@ -78,6 +80,14 @@ class Network:
         for name in names:
             W = self.part(name)
             W[:] = _glorot(len(W), W[0].size, W.shape, rng)
+
+    def derived(self, **changes):
+        """A network of another architecture, with this one's parameters where it has the like."""
+        network = Network(replace(self.architecture, **changes))
+        for name, (_, shape) in network.parts.items():
+            if name in self.parts and self.parts[name][1] == shape:
+                network.part(name)[:] = self.part(name)
+        return network
 
     def forget_tokens(self, tokens):
         """Take tokens that are in no training sequence for what they are: unknown."""

@@ -12,6 +12,8 @@ from sklstm.minibatch import Minibatch
 
 N_FEATURES = 2
 SHIFT, SCALE = np.array([0.3, -1.0]), np.array([0.5, 2.0])
+# Of the changes first, where values skip the layers; of one that never changes the scale is 0.
+SCALES_OF_CHANGES = np.append([0.1, 0.0], SHIFT), np.append([0.8, 0.0], SCALE)
 N_OUTPUTS = {"squared_error": 2, "binary_log_loss": 1, "multinomial_log_loss": 4}
 
 
@@ -274,6 +276,26 @@ def test_input_gradient_changes_nothing_else(bidirectional):
     minibatch.forward(np.arange(11))
     assert minibatch.backward(problem.dout).shape == (0, N_FEATURES)
     assert_array_equal(minibatch.gradient, expected)
+
+
+@pytest.mark.parametrize("n_timesteps", [1, 5])
+@pytest.mark.parametrize("name", [name for name in naive.ARCHITECTURES if "token" not in name])
+def test_derivatives_by_values(name, n_timesteps):
+    """Through changes, through what skips the layers, and from what stands in for missing values."""
+    problem = Problem((4, 3), [n_timesteps] * 3, **naive.ARCHITECTURES[name])
+    minibatch, architecture = problem.minibatch, problem.network.architecture
+    if architecture.skip_connection:  # the second feature never changes, and is seen as it is
+        minibatch = Minibatch(problem.network, problem.sequences, *SCALES_OF_CHANGES, 2, input_gradient=True)
+        problem.minibatch = minibatch
+    problem.loss()
+    dvalues = minibatch.by_values(minibatch.backward(problem.dout)).reshape(-1)
+    values = problem.sequences.values.reshape(-1)
+    missing = np.isnan(values)
+    known = np.flatnonzero(~missing)
+    assert missing.any() == (architecture.missing == "decay")
+    assert_array_equal(dvalues[missing], 0)
+    if len(known):
+        assert_close(dvalues[known], derivatives(problem.loss, values, known), name)
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])

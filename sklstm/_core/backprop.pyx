@@ -9,6 +9,8 @@ order: so the bits do not depend on the threads either.
 Segments are short: what the way back through one leaves is still in the cache when the gradients read it, and the
 buffers of a long sequence need not all exist at once.
 """
+import numpy as np
+
 from cython cimport floating
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int64_t
@@ -88,6 +90,16 @@ def segment_size(const int64_t[::1] layout, Py_ssize_t S, Py_ssize_t n):
     cdef const stack_t* stack = <const stack_t*> &layout[0]
     cdef const layer_t* layers = <const layer_t*> (stack + 1)
     return _kept(layers, stack.n_layers - 1, S, n).end + _align(S * _widest(stack, layers))
+
+
+def kept_of_one(const int64_t[::1] layout, const floating[::1] segment, Py_ssize_t S):
+    """What the top layer keeps of a segment of one sequence: copies of z (S, Z) and c (S, C)."""
+    cdef const stack_t* stack = <const stack_t*> &layout[0]
+    cdef const layer_t* layer = <const layer_t*> (stack + 1) + stack.n_layers - 1
+    cdef kept_t kept = _kept(<const layer_t*> (stack + 1), stack.n_layers - 1, S, 1)
+    cdef Py_ssize_t c = kept.c + layer.C  # behind the memory before the segment
+    cdef const floating[::1] z_part = segment[kept.z:kept.z + S * layer.Z], c_part = segment[c:c + S * layer.C]
+    return np.array(z_part).reshape(S, -1), np.array(c_part).reshape(S, layer.C)
 
 
 def state_sizes(const int64_t[::1] layout, Py_ssize_t B):

@@ -10,8 +10,8 @@ be tested.) */
 
 #include "kernels.h"
 
-#define CELL_ROW(name, n_gates, n_columns, h_column, n_memories, ...)                                      \
-    {#name, n_gates, n_columns, h_column, n_memories, sizeof((double[])__VA_ARGS__) / sizeof(double), \
+#define CELL_ROW(name, n_gates, n_columns, h_column, n_memories, shown, ...)                                 \
+    {#name, n_gates, n_columns, h_column, n_memories, shown, sizeof((double[])__VA_ARGS__) / sizeof(double), \
      (const double[])__VA_ARGS__},
 static const cell_t CELL_TABLE[] = {CELLS(CELL_ROW)};
 static const char *const ACTIVATION_NAMES[] = ACTIVATIONS;

@@ -10,10 +10,11 @@ loop, the parameter layout, the estimators' validation and the tests know it. */
 
 /* Written by setup.py: includes every file in cells/, and lists their rows,
 
-       CELL(name, n_gates, n_columns, h_column, n_memories, {initial values})
+       CELL(name, n_gates, n_columns, h_column, n_memories, "column, ..., memory", {initial values})
 
    the columns of the weights, those of z, the first column of z that h_{t-1} W_h goes to, and the memory, all in units of
-   H; and what the parameter vectors of length H start from, biases first. */
+   H; what z holds after the way forward, and then the memory, by the names under which they are shown, or "-"; and what
+   the parameter vectors of length H start from, biases first. */
 #include "all_cells.h"
 
 typedef struct {
@@ -22,6 +23,7 @@ typedef struct {
     int n_columns;
     int h_column;
     int n_memories;
+    const char *shown;
     int n_vectors;
     const double *initial;
 } cell_t;

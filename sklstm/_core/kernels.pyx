@@ -23,6 +23,7 @@ cdef extern from "dispatch.h":
         int n_columns
         int h_column
         int n_memories
+        const char* shown
         int n_vectors
         const double* initial
 
@@ -73,6 +74,7 @@ def registry():
             "n_columns": CELL_TABLE[k].n_columns,
             "h_column": CELL_TABLE[k].h_column,
             "n_memories": CELL_TABLE[k].n_memories,
+            "shown": CELL_TABLE[k].shown.decode().split(", "),
             "initial": [CELL_TABLE[k].initial[j] for j in range(CELL_TABLE[k].n_vectors)],
         }
         for k in range(N_CELLS)

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 
 from sklstm import LSTMRegressor
 from sklstm._core import losses
+from sklstm.inspection import gate_activations
 from sklstm.minibatch import Minibatch
 
 SHIFT, SCALE = np.array([0.3, -1.0]), np.array([0.5, 2.0])
@@ -60,6 +61,8 @@ def check_training():
     y = X[:, 0, 0]
     model = LSTMRegressor(16, cell="coupled", max_iter=60, random_state=0).fit(X[:200], y[:200])
     assert model.score(X[200:], y[200:]) > 0.9
+    shown = ["input gate", "candidate", "output gate", "cell state", "hidden state"]
+    assert list(gate_activations(model, X[:1])[0]) == shown
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@
 
 Its one vector of parameters is the bias, v = b (3H,). */
 
-#define CELL_coupled(CELL) CELL(coupled, 3, 3, 0, 1, {-1, 0, 0}) /* starts with 1 - i open, as the forget gate of lstm.h */
+/* Starts with 1 - i open, as the forget gate of lstm.h. */
+#define CELL_coupled(CELL) CELL(coupled, 3, 3, 0, 1, "input gate, candidate, output gate, cell state", {-1, 0, 0})
 
 #ifdef REAL
 INLINE void NAME(coupled_forward_units)(

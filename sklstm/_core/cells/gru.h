@@ -8,7 +8,7 @@
 z_t has the columns m, r, u, q, so that each product writes to neighbours. Its memory is h itself: c_t = h_t. Its one
 vector of parameters is the bias, v = [b_m | b_r | b_u | b_q]. */
 
-#define CELL_gru(CELL) CELL(gru, 3, 4, 1, 1, {0, 0, 0, 0})
+#define CELL_gru(CELL) CELL(gru, 3, 4, 1, 1, "candidate, reset gate, update gate, -, -", {0, 0, 0, 0})
 
 #ifdef REAL
 /* On return z holds g, r, u, q. */

@@ -7,7 +7,8 @@
 a is the activation, tanh unless asked otherwise, s the recurrent activation, the logistic function. Its one vector of
 parameters is the bias, v = b (4H,). With `peephole`, the functions are those of peephole.h. */
 
-#define CELL_lstm(CELL) CELL(lstm, 4, 4, 0, 1, {0, 1, 0, 0}) /* the forget gate starts open (Jozefowicz et al. 2015) */
+/* The forget gate starts open (Jozefowicz et al. 2015). */
+#define CELL_lstm(CELL) CELL(lstm, 4, 4, 0, 1, "input gate, forget gate, candidate, output gate, cell state", {0, 1, 0, 0})
 
 #ifdef REAL
 INLINE void NAME(lstm_or_peephole_forward)(

@@ -7,7 +7,8 @@
 
 Its vectors of parameters are v = [b (4H,) | p_i | p_f | p_o]. */
 
-#define CELL_peephole(CELL) CELL(peephole, 4, 4, 0, 1, {0, 1, 0, 0, 0, 0, 0})
+#define CELL_peephole(CELL) \
+    CELL(peephole, 4, 4, 0, 1, "input gate, forget gate, candidate, output gate, cell state", {0, 1, 0, 0, 0, 0, 0})
 
 #ifdef REAL
 INLINE void NAME(peephole_forward_units)(

@@ -4,7 +4,7 @@
 
 It has no memory but h. Its one vector of parameters is the bias, v = b (H,). */
 
-#define CELL_rnn(CELL) CELL(rnn, 1, 1, 0, 0, {0})
+#define CELL_rnn(CELL) CELL(rnn, 1, 1, 0, 0, "-", {0})
 
 #ifdef REAL
 INLINE void NAME(rnn_forward_units)(
