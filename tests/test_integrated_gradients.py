@@ -1,9 +1,12 @@
 """Attributions of predictions to values: complete, in the units of the prediction, and to whom they belong."""
 
+import warnings
+
 import naive
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMClassifier, LSTMRegressor
@@ -182,3 +185,23 @@ def test_long_sequences_are_taken_in_parts(monkeypatch):
     monkeypatch.setattr("sklstm.inspection._gradients.STEPS_AT_A_TIME", 20)
     for part, whole in zip(integrated_gradients(model, RAGGED).attributions, expected.attributions, strict=True):
         assert_allclose(part, whole, rtol=1e-12, atol=1e-14)
+
+
+def test_points_are_added_until_the_sum_is_right(monkeypatch):
+    model = LSTMRegressor(16, skip_connection=False, **TRAINING).fit(RAGGED, Y)
+    model._network.parameters *= 8  # steep gates
+    sums, predictions, before = attributed(model, RAGGED)
+    scale = [np.abs(part).sum() for part in integrated_gradients(model, RAGGED).attributions]
+    assert (np.abs(sums - (predictions - before)) <= 1e-3 * np.array(scale)).all()
+    monkeypatch.setattr("sklstm.inspection._gradients.MOST_POINTS", 32)
+    with pytest.warns(ConvergenceWarning, match=r"The attributions of sequence \d sum to .* raise tol"):
+        integrated_gradients(model, RAGGED)
+
+
+def test_a_constant_owes_nothing_to_anything():
+    model = LSTMRegressor(4, **TRAINING).fit(RAGGED, Y)
+    model._network.part("output.W")[:] = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = integrated_gradients(model, RAGGED)
+    assert_array_equal(np.concatenate(result.attributions), 0)
