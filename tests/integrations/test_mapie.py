@@ -6,6 +6,7 @@ from mapie.classification import CrossConformalClassifier
 from mapie.conformity_scores import ResidualNormalisedScore
 from mapie.regression import ConformalizedQuantileRegressor, CrossConformalRegressor, SplitConformalRegressor
 from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GroupKFold, KFold
 from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMClassifier, LSTMRegressor, as_sequences
@@ -102,6 +103,17 @@ def test_intervals_as_wide_as_the_noise():
     quiet = NOISE[LATER] < np.median(NOISE)
     for part in (quiet, ~quiet):
         assert abs(share_within(intervals[part], LATER[part]) - ASKED) < 0.08
+
+
+def test_whole_groups_are_set_aside():
+    groups, alike = np.repeat(np.arange(60), 10), CUBE[np.repeat(np.arange(60), 10)]
+    conformal = CrossConformalRegressor(network(), confidence_level=ASKED, cv=GroupKFold(3))
+    y = np.repeat(Y[:60], 10)
+    conformal.fit_conformalize(alike, y, groups=groups)
+    grouped = conformal.predict_interval(CUBE[LATER])[1]
+    conformal = CrossConformalRegressor(network(), confidence_level=ASKED, cv=KFold(3, shuffle=True, random_state=0))
+    split = conformal.fit_conformalize(alike, y).predict_interval(CUBE[LATER])[1]
+    assert share_within(grouped) > ASKED - 0.1 > share_within(split)
 
 
 @pytest.mark.parametrize("form", ["cube", "list", "Sequences"])
