@@ -1,25 +1,33 @@
 """scikit-learn's tools over sequences: three-dimensional, ragged, and in their container."""
 
 import pickle
+import re
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import loguniform, randint
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import StackingClassifier, VotingClassifier, VotingRegressor
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - makes them importable
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import (
     FixedThresholdClassifier,
     GridSearchCV,
     GroupKFold,
+    HalvingGridSearchCV,
+    HalvingRandomSearchCV,
     KFold,
+    RandomizedSearchCV,
     StratifiedKFold,
     TimeSeriesSplit,
+    TunedThresholdClassifierCV,
     cross_val_predict,
     cross_val_score,
     cross_validate,
@@ -30,8 +38,10 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils import estimator_html_repr
 
-from sklstm import LSTMClassifier, LSTMRegressor, as_sequences
+from sklstm import LSTMClassifier, LSTMRegressor, Sequences, as_sequences
+from sklstm.preprocessing import SequenceFeatures, SequenceScaler, SequenceSelector, SequenceUnion, ToSequences
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 
@@ -116,6 +126,37 @@ def test_grid_search_in_two_processes(Estimator, X):
 
 
 @ESTIMATORS
+def test_random_search(Estimator, X):
+    choices = {
+        "hidden_layer_sizes": randint(2, 6),
+        "learning_rate_init": loguniform(1e-3, 1e-1),
+        "cell": ["lstm", "gru"],
+    }
+    search = RandomizedSearchCV(make(Estimator), choices, n_iter=3, cv=2, random_state=0, error_score="raise").fit(X, Y)
+    assert len({parameters["learning_rate_init"] for parameters in search.cv_results_["params"]}) == 3
+    assert_array_equal(search.predict(X), make(Estimator, **search.best_params_).fit(X, Y).predict(X))
+
+
+@ESTIMATORS
+@pytest.mark.parametrize("Search", [HalvingGridSearchCV, HalvingRandomSearchCV])
+def test_halving_searches_train_the_best_for_longer(Estimator, Search, X):
+    model = make(Estimator, n_iter_no_change=np.inf, learning_rate="constant")
+    budget = {"resource": "max_iter", "factor": 2, "min_resources": 1, "max_resources": 4}
+    grid = {"hidden_layer_sizes": [2, 3, 4, 5]}
+    search = Search(model, grid, cv=2, random_state=0, error_score="raise", **budget).fit(X, Y)
+    assert search.n_resources_ == [1, 2, 4]
+    assert search.n_candidates_ == [4, 2, 1]
+    assert search.best_estimator_.n_iter_ == search.best_params_["max_iter"] == 4
+
+
+@ESTIMATORS
+def test_halving_by_sequences(Estimator, X):
+    grid = {"hidden_layer_sizes": [2, 3]}
+    search = HalvingGridSearchCV(make(Estimator), grid, factor=2, min_resources=16, cv=2, error_score="raise")
+    assert search.fit(X, Y).n_resources_ == [16, 32]
+
+
+@ESTIMATORS
 def test_train_test_split_and_learning_curve(Estimator, X):
     X_train, X_test, y_train, y_test = train_test_split(X, Y, test_size=9, random_state=0, stratify=Y)
     assert make(Estimator).fit(X_train, y_train).predict(X_test).shape == y_test.shape
@@ -197,6 +238,12 @@ def test_thresholds_and_one_versus_rest(X):
     assert_array_equal(model.decision_function(X)[:, 1], expected)
 
 
+def test_tuned_threshold(X):
+    model = TunedThresholdClassifierCV(make(LSTMClassifier), scoring="balanced_accuracy", cv=2).fit(X, LABELS)
+    expected = make(LSTMClassifier).fit(X, LABELS).predict_proba(X)[:, 1] >= model.best_threshold_
+    assert_array_equal(model.predict(X), np.where(expected, "yes", "no"))
+
+
 def test_transformed_target(X):
     y = np.exp(Y + 1.0)
     model = TransformedTargetRegressor(make(LSTMRegressor), func=np.log, inverse_func=np.exp).fit(X, y)
@@ -209,6 +256,51 @@ def test_one_model_an_output(X):
     y = np.column_stack([Y, -3.0 * Y])
     model = MultiOutputRegressor(make(LSTMRegressor)).fit(X, y)
     assert_array_equal(model.predict(X)[:, 1], make(LSTMRegressor).fit(X, y[:, 1]).predict(X))
+
+
+# ---------------------------------------------------------------------------------------------- output and display
+
+
+def pipeline_of_all():
+    union = SequenceUnion([("first", SequenceSelector([0])), ("scaled", SequenceScaler())])
+    return make_pipeline(ToSequences(2), union, make(LSTMClassifier))
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars"])
+def test_output_containers_are_for_tables_alone(container):
+    rows = CUBE.reshape(N, -1)
+    expected = pipeline_of_all().fit(rows, Y)
+    pipeline = pipeline_of_all().set_output(transform=container).fit(rows, Y)
+    assert isinstance(pipeline[:-1].transform(rows), Sequences)
+    assert_array_equal(pipeline.predict_proba(rows), expected.predict_proba(rows))
+    with sklearn.config_context(transform_output=container):
+        assert_array_equal(pipeline_of_all().fit(rows, Y).predict_proba(rows), expected.predict_proba(rows))
+    table = make_pipeline(SequenceScaler(), SequenceFeatures(["last"])).set_output(transform=container)
+    assert list(table.fit_transform(CUBE).columns) == ["x0_last", "x1_last"]
+
+
+def test_features_of_a_stack_are_a_frame(X):
+    stack = StackingClassifier([("a", make(LSTMClassifier)), ("b", make(LSTMClassifier, random_state=1))], cv=2)
+    frame = stack.fit(X, LABELS).set_output(transform="pandas").transform(X)
+    assert isinstance(frame, pd.DataFrame)
+    assert frame.columns.tolist() == ["stackingclassifier_a", "stackingclassifier_b"]
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+@pytest.mark.parametrize("composed", [False, True], ids=["estimator", "pipeline"])
+def test_diagrams_show_parameters_and_link_to_no_other_library(fitted, composed):
+    model = pipeline_of_all() if composed else make(LSTMClassifier)
+    if fitted:
+        model.fit(CUBE.reshape(N, -1), Y)
+    diagram = estimator_html_repr(model)
+    steps = [model, *(step for name, step in model.get_params().items() if hasattr(step, "get_params"))]
+    ours = [step for step in steps if type(step).__module__.startswith("sklstm")]
+    assert len(ours) == (5 if composed else 1)
+    for step in ours:
+        assert all(f'<td class="param">{name}</td>' in diagram for name in step.get_params(deep=False))
+        assert not re.search(f'href="[^"]*{type(step).__name__}', diagram)
+    assert diagram.count('class="user-set"') >= len(TINY)
+    assert ("loss_curve_" in diagram) is fitted
 
 
 # ---------------------------------------------------------------------------------------------- metadata routing
