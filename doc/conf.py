@@ -1,5 +1,7 @@
 """Configuration of the documentation."""
 
+from docutils import nodes
+
 import sklstm
 
 project = "sklstm"
@@ -33,7 +35,7 @@ html_css_files = ["style.css"]
 html_theme_options = {
     "show_prev_next": False,
     "navigation_with_keys": False,
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 4,
     "footer_start": ["copyright"],
     "footer_end": ["theme-version"],
     "secondary_sidebar_items": ["page-toc"],
@@ -59,3 +61,16 @@ suppress_warnings = [
     "ref.ref",  # inherited docstrings refer to scikit-learn's own manual and glossary
     "ref.term",
 ]
+
+
+def end_blocks_with_code(app, document):
+    """Drop the empty line that doctests need before the end of a block of code."""
+    for block in document.findall(nodes.literal_block):
+        if not block.children or block.rawsource != block.astext():
+            continue  # not highlighted: its parts have a markup of their own
+        block.rawsource = block.astext().rstrip("\n")
+        block.children = [nodes.Text(block.rawsource)]
+
+
+def setup(app):
+    app.connect("doctree-read", end_blocks_with_code)
