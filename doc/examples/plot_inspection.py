@@ -34,7 +34,7 @@ X_test, y_test = make_vital_signs(300, random_state=1)
 network = LSTMClassifier(16, pooling="attention", max_iter=60, random_state=0)
 model = make_pipeline(SequenceScaler("robust"), network).fit(X, y)
 print(f"accuracy on other stays: {model.score(X_test, y_test):.2f}")
-TrainingCurveDisplay.from_estimator(model)
+_ = TrainingCurveDisplay.from_estimator(model)
 
 # %%
 # One stay of a patient who deteriorates: what the units keep
@@ -44,21 +44,21 @@ TrainingCurveDisplay.from_estimator(model)
 # forget gate is open, the unit keeps what it has stored. At the bottom is what is stored.
 stay = int(np.flatnonzero((y_test == 1) & (X_test.lengths > 48))[0])
 hours = {"sequence": stay, "time_name": "hour of the stay"}
-GateDisplay.from_estimator(model, X_test, **hours)
+_ = GateDisplay.from_estimator(model, X_test, **hours)
 
 # %%
 # Where attention goes
 # --------------------
 #
 # The output is made of a mean of the states, with these weights. They go to the last hours.
-AttentionDisplay.from_estimator(model, X_test, **hours)
+_ = AttentionDisplay.from_estimator(model, X_test, **hours)
 
 # %%
 # What the prediction owes to each value
 # --------------------------------------
 #
 # Red values raise the log odds of a deterioration, blue ones lower them, compared with an average stay.
-SaliencyDisplay.from_estimator(model, X_test, **hours)
+_ = SaliencyDisplay.from_estimator(model, X_test, **hours)
 
 # %%
 # Over all stays: which signs matter, and which hours
@@ -80,7 +80,9 @@ left.barh(by_sign.names, by_sign.importances_mean, xerr=by_sign.importances_std,
 left.invert_yaxis()
 left.set(xlabel="loss of AUROC", title="all hours of a sign")
 right.bar(np.arange(-18, 0), by_hour.importances_mean, yerr=by_hour.importances_std, color="#0072b2")
-right.set(xlabel="hour, counted from the end", ylabel="loss of AUROC", title="all signs of an hour")
+right.set(
+    xlabel="hour, counted from the end", ylabel="loss of AUROC", title="all signs of an hour", xticks=[-18, -12, -6, -1]
+)
 
 # %%
 # A forecast, and how sure it is
@@ -90,7 +92,7 @@ right.set(xlabel="hour, counted from the end", ylabel="loss of AUROC", title="al
 # later is what came.
 now, later = [stay[:-1] for stay in X], [stay[1:, 0] for stay in X]
 forecaster = LSTMRegressor(16, return_sequences=True, loss="gaussian_nll", max_iter=30, random_state=0).fit(now, later)
-ForecastDisplay.from_estimator(
+_ = ForecastDisplay.from_estimator(
     forecaster,
     [stay[:-1] for stay in X_test],
     [stay[1:, 0] for stay in X_test],

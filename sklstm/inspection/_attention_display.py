@@ -129,8 +129,11 @@ class AttentionDisplay:
         sequence : int, default=0
             The number of the one to be shown.
 
-        time_name, ax, **kwargs
+        time_name, ax
             As in :meth:`plot`.
+
+        **kwargs : dict
+            Keyword arguments for matplotlib, as in :meth:`plot`.
 
         Returns
         -------

@@ -11,6 +11,9 @@ from ._panels import SEQUENTIAL, TimeAxis, diverging, heat_map, make_stack
 GATES = "input", "forget", "output", "reset", "update"
 MEMORIES = "cell state", "hidden state"  # the first of them that a cell has is its memory
 
+# A unit that counts up has states far beyond those of the others, which would all be white.
+SHOWN_SHARE = 0.95
+
 
 class GateDisplay:
     """What a layer keeps, forgets and lets out, step by step of one sequence.
@@ -124,9 +127,9 @@ class GateDisplay:
         for name, (panel, colours) in zip(names, panels[-len(names) :], strict=True):
             table = self.activations[name][:, self.unit_order_]
             is_gate = name in GATES
-            style = {"cmap": SEQUENTIAL, "vmin": 0, "vmax": 1} if is_gate else diverging(table)
+            style = {"cmap": SEQUENTIAL, "vmin": 0, "vmax": 1} if is_gate else diverging(table, SHOWN_SHARE)
             image = heat_map(panel, axis, table, **{**style, **((gate_kwargs if is_gate else state_kwargs) or {})})
-            self.figure_.colorbar(image, cax=colours)
+            self.figure_.colorbar(image, cax=colours, extend="neither" if is_gate else "both")
             panel.set_yticks([(n_units - 1) / 2], [f"{name} gate" if is_gate else name])
             self.heatmaps_[name] = image
         self.axes_[0].set_title(f"{n_units} units" + ", by similarity" * bool(sort_units))

@@ -106,9 +106,9 @@ def heat_map(ax, axis, table, **kwargs):
     return image
 
 
-def diverging(table):
-    """Colours that are neutral at zero, as far as the values go."""
-    highest = np.nanmax(np.abs(table), initial=0) or 1.0
+def diverging(table, share=1.0):
+    """Colours that are neutral at zero, and that tell apart this share of the values."""
+    highest = np.nanquantile(np.abs(table), share) or 1.0
     return {"cmap": DIVERGING, "vmin": -highest, "vmax": highest}
 
 

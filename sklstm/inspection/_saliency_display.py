@@ -191,8 +191,11 @@ class SaliencyDisplay:
             What the output is, for the title; by default the class or the number of the output, where there are
             several.
 
-        time_name, ax, bar_kwargs, **kwargs
+        time_name, ax, bar_kwargs
             As in :meth:`plot`.
+
+        **kwargs : dict
+            Keyword arguments for matplotlib, as in :meth:`plot`.
 
         Returns
         -------

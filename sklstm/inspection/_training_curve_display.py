@@ -166,8 +166,11 @@ class TrainingCurveDisplay:
         name : str, default=None
             Name of the model, for the legend.
 
-        ax, scores, log_scale, **kwargs
+        ax, scores, log_scale
             As in :meth:`plot`.
+
+        **kwargs : dict
+            Keyword arguments for matplotlib, as in :meth:`plot`.
 
         Returns
         -------
