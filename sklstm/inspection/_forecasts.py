@@ -80,7 +80,7 @@ def _share(coverage):
 
 
 def times_within(sequences, by_step):
-    """Times of a sequence's steps, whether they are known, and how they are called."""
+    """Times of a sequence's steps, and how they are called."""
     times = sequences.times
     if times is not None and len(times) > 1 and (times[1:] > times[:-1]).all():
         return times, "time"
@@ -101,10 +101,11 @@ def times_of_windows(sequences, ahead):
             f"sequence must choose windows of one series, in order: the one at place {k + 1} ends no later than that "
             "before it."
         )
-    return ends + ahead * usual_step(sequences.times[: sequences.offsets[1]]), "time"
+    first = sequences.times[: sequences.offsets[1]]
+    return ends + ahead * usual_step(first if len(first) > 1 else ends), "time"
 
 
 def usual_step(times):
-    """The time from one step to the next, as most have it."""
+    """The time from one step to the next, as most have it; 1 where there is one step."""
     gaps = np.sort(np.diff(times))
-    return gaps[len(gaps) // 2] if len(gaps) else np.diff(times[:1], append=times[:1])[0]
+    return gaps[len(gaps) // 2] if len(gaps) else 1

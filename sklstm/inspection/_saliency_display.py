@@ -214,7 +214,7 @@ class SaliencyDisplay:
             attributions=np.asarray(result.attributions[0]),
             prediction=float(result.predictions[0]),
             baseline_prediction=float(result.baseline_predictions[0]),
-            target_name=_name_of_target(model, view.X, target) if target_name is None else target_name,
+            target_name=_name_of_target(model, view.X, target, step) if target_name is None else target_name,
             feature_names=view.feature_names,
             times=view.times,
             tokens=view.tokens,
@@ -226,10 +226,14 @@ def _number(value):
     return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")  # as on the axes
 
 
-def _name_of_target(model, X, target):
+def _name_of_target(model, X, target, step):
     if not is_classifier(model):
         return None if target is None else f"output {target}"
     if target is None:
-        of_two = len(model.classes_) == 2 and not model.return_sequences
-        target = model.classes_[1] if of_two else model.predict(X)[0]
+        target = model.classes_[1] if len(model.classes_) == 2 else _predicted(model, X, step)
     return f"class {target}"
+
+
+def _predicted(model, X, step):
+    predicted = model.predict(X)[0]
+    return predicted[-1 if step is None else step] if model.return_sequences else predicted

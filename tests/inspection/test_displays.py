@@ -200,6 +200,15 @@ def test_the_title_names_the_target(given, title):
     assert display.ax_.get_title() == title
 
 
+@pytest.mark.parametrize("step", [0, 4])
+def test_the_title_names_the_class_predicted_at_a_step(step):
+    X = sequences()[:, [0]]
+    model = LSTMClassifier(8, return_sequences=True, max_iter=30, random_state=0)
+    model.fit(X, [np.digitize(x[:, 0], [75, 85]) for x in X])
+    display = SaliencyDisplay.from_estimator(model, X, step=step)
+    assert display.target_name == f"class {model.predict(X)[0][step]}"
+
+
 @pytest.mark.parametrize("held_out", [False, True])
 def test_training_curves_are_those_of_the_network(held_out):
     model = classifier(early_stopping=held_out, max_iter=6)

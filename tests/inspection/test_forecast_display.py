@@ -120,6 +120,13 @@ def test_windows_that_follow_each_other_have_a_forecast_each():
     assert display.ax_.get_xlabel() == "window"
 
 
+def test_windows_of_one_step_are_as_far_apart_as_their_steps():
+    X, y, _ = sliding_windows(series(), window=1)
+    display = ForecastDisplay.from_estimator(regressor().fit(X, y), X, sequence=slice(0, 3))
+    assert_array_equal(display.times, START + np.arange(1, 4) * HOUR)
+    assert_array_equal(ForecastDisplay.from_estimator(regressor().fit(X, y), X).times, [1])
+
+
 @pytest.mark.parametrize("n_windows", [1, 5])
 def test_one_step_ahead_by_any_regressor(n_windows):
     X, y, _ = sliding_windows([np.arange(30.0)], window=6)
