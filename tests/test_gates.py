@@ -118,5 +118,5 @@ def test_what_is_not_there():
         gate_activations(model, SEQUENCES, layer=2)
     with pytest.raises(ValueError, match="bidirectional=True"):
         gate_activations(model, SEQUENCES, direction="backward")
-    with pytest.raises(TypeError, match="got a LinearRegression"):
+    with pytest.raises(ValueError, match=r"got LinearRegression\(\)"):
         gate_activations(LinearRegression().fit([[1.0]], [1.0]), SEQUENCES)

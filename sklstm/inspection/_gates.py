@@ -7,7 +7,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, va
 
 from ..layout import CELLS
 from ..minibatch import Minibatch
-from ._fitted import taken_apart
+from ._apart import prepare
 
 
 @validate_params(
@@ -63,7 +63,7 @@ def gate_activations(estimator, X, *, layer=0, direction="forward"):
     >>> activations[0]["forget gate"].shape == (len(X[0]), 8)
     True
     """
-    model, X = taken_apart(estimator, X)
+    model, X = prepare(estimator, X)
     sequences = model._check_sequences(X, reset=False)
     architecture = model._network.architecture
     sizes, reverse = architecture.hidden_layer_sizes, direction == "backward"

@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, validate_param
 from ..minibatch import Minibatch
 from ..steps import StepForm
 from ..threads import effective_n_threads
-from ._fitted import taken_apart
+from ._apart import prepare
 
 # Time steps that go through the network at a time, of sequences on the way from the baseline: bounds the memory.
 STEPS_AT_A_TIME = 1 << 14
@@ -110,7 +110,7 @@ def integrated_gradients(estimator, X, *, target=None, step=None, baseline=None,
     >>> np.allclose(sums, result.predictions - result.baseline_predictions, atol=0.01)
     True
     """
-    model, X = taken_apart(estimator, X)
+    model, X = prepare(estimator, X)
     sequences = model._check_sequences(X, reset=False)
     by_step = model._network.architecture.return_sequences
     if step is not None and not by_step:

@@ -1,0 +1,217 @@
+"""Pictures of what the units of a layer do over time."""
+
+import numpy as np
+from scipy.cluster.hierarchy import leaves_list, linkage
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+
+from ._apart import look_at
+from ._gates import gate_activations
+from ._panels import SEQUENTIAL, TimeAxis, diverging, heat_map, make_stack
+
+MEMORIES = "cell state", "hidden state"  # the first of them that a cell has is its memory
+
+# A unit that counts up has states far beyond those of the others, which would all be white.
+SHOWN_SHARE = 0.95
+
+
+class GateDisplay:
+    """What a layer keeps, forgets and lets out, step by step of one sequence.
+
+    A heat map of units over time for each gate, from 0 (shut) to 1 (open), and one for the memory; the sequence is on
+    top. Made by :meth:`from_estimator`; parameters are kept as attributes.
+
+    Parameters
+    ----------
+    activations : dict of str to ndarray of shape (n_timesteps, n_units)
+        The gates and states of one sequence, as an element of what :func:`gate_activations` returns.
+
+    values : ndarray of shape (n_timesteps, n_features), default=None
+        The sequence. None leaves it out.
+
+    feature_names : array-like of str of shape (n_features,), default=None
+        Names of its features; by default "x0", "x1" and so on.
+
+    times : ndarray of shape (n_timesteps,), default=None
+        When the steps were taken: ascending numbers or datetime64. None numbers them from 0.
+
+    tokens : array-like of str of shape (n_timesteps,), default=None
+        Words, to be written below the time steps; `values` are then left out.
+
+    Attributes
+    ----------
+    heatmaps_ : dict of str to matplotlib QuadMesh
+        The drawn gates and states.
+
+    sequence_ : matplotlib Artist or None
+        The line or the heat map of the sequence.
+
+    unit_order_ : ndarray of int of shape (n_units,)
+        The units from top to bottom.
+
+    axes_ : ndarray of matplotlib axes
+        The panels from top to bottom.
+
+    figure_ : matplotlib Figure
+        The figure.
+
+    See Also
+    --------
+    gate_activations : The numbers.
+    SaliencyDisplay : What the output owes to each value.
+
+    Examples
+    --------
+    >>> from sklstm import LSTMClassifier
+    >>> from sklstm.datasets import make_vital_signs
+    >>> from sklstm.inspection import GateDisplay
+    >>> X, y = make_vital_signs(50, random_state=0)
+    >>> model = LSTMClassifier(8, max_iter=5, random_state=0).fit(X, y)
+    >>> display = GateDisplay.from_estimator(model, X, sequence=3)
+    >>> list(display.heatmaps_)
+    ['input gate', 'forget gate', 'output gate', 'cell state']
+    """
+
+    def __init__(self, *, activations, values=None, feature_names=None, times=None, tokens=None):
+        self.activations = activations
+        self.values = values
+        self.feature_names = feature_names
+        self.times = times
+        self.tokens = tokens
+
+    def plot(self, ax=None, *, names=None, sort_units=True, time_name=None, gate_kwargs=None, state_kwargs=None):
+        """Draw the heat maps.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, default=None
+            Axes whose place the panels take; None makes a new figure.
+
+        names : list of str, default=None
+            The gates and states to draw. None takes the gates and the memory: of an LSTM the cell state, else the
+            hidden state.
+
+        sort_units : bool, default=True
+            Whether units whose memory takes a similar course stand beside each other, in all panels alike. False keeps
+            their numbers' order.
+
+        time_name : str, default=None
+            What stands below the time axis; by default "time" where there are times, else "time step".
+
+        gate_kwargs, state_kwargs : dict, default=None
+            Keyword arguments for matplotlib's ``pcolormesh``, of gates and of states.
+
+        Returns
+        -------
+        display : GateDisplay
+            The display, with what was drawn as attributes.
+
+        Raises
+        ------
+        ValueError
+            If a name is not among the activations.
+        """
+        check_matplotlib_support(f"{type(self).__name__}.plot")
+        memory = next(name for name in MEMORIES if name in self.activations)
+        names = self._default_names(memory) if names is None else names
+        unknown = [name for name in names if name not in self.activations]
+        if unknown:
+            raise ValueError(f"names has {unknown[0]!r}, but the cell has {', '.join(self.activations)}.")
+        n_timesteps, n_units = self.activations[memory].shape
+        self.unit_order_ = _by_similarity(self.activations[memory]) if sort_units else np.arange(n_units)
+        axis = TimeAxis(n_timesteps, self.times, self.tokens, time_name)
+        values = None if self.tokens is not None else self.values
+        panels, self.sequence_ = make_stack(ax, axis, values, self.feature_names, [1.0] * len(names))
+        self.axes_, self.figure_ = panels[:, 0], panels[0, 0].figure
+        self.heatmaps_ = {}
+        for name, (panel, colours) in zip(names, panels[-len(names) :], strict=True):
+            table = self.activations[name][:, self.unit_order_]
+            is_gate = _is_gate(name)
+            style = {"cmap": SEQUENTIAL, "vmin": 0, "vmax": 1} if is_gate else diverging(table, SHOWN_SHARE)
+            image = heat_map(panel, axis, table, **{**style, **((gate_kwargs if is_gate else state_kwargs) or {})})
+            self.figure_.colorbar(image, cax=colours, extend="neither" if is_gate else "both")
+            panel.set_yticks([(n_units - 1) / 2], [name])
+            self.heatmaps_[name] = image
+        self.axes_[0].set_title(f"{n_units} units" + ", by similarity" * bool(sort_units))
+        axis.label(self.axes_[-1])
+        return self
+
+    def _default_names(self, memory):
+        return [name for name in self.activations if _is_gate(name)] + [memory]
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        *,
+        sequence=0,
+        layer=0,
+        direction="forward",
+        names=None,
+        sort_units=True,
+        time_name=None,
+        ax=None,
+        gate_kwargs=None,
+        state_kwargs=None,
+    ):
+        """Draw the gates of a fitted network for one sequence.
+
+        Parameters
+        ----------
+        estimator : LSTMRegressor, LSTMClassifier, Pipeline or search
+            Fitted; the last step is the network, and the sequence is shown as that sees it.
+
+        X : array, data frame, list or Sequences
+            Sequences as `estimator` takes them.
+
+        sequence : int, default=0
+            The number of the one to be shown.
+
+        layer : int, default=0
+            The layer, counted from that nearest to the inputs.
+
+        direction : {"forward", "backward"}, default="forward"
+            The direction of a bidirectional layer.
+
+        names, sort_units, time_name, ax, gate_kwargs, state_kwargs
+            As in :meth:`plot`.
+
+        Returns
+        -------
+        display : GateDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If there is no such sequence, layer or name, or `estimator` does not end in a network.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        model, view = look_at(estimator, X, sequence)
+        (activations,) = gate_activations(model, view.X, layer=layer, direction=direction)
+        display = cls(
+            activations=activations,
+            values=view.values,
+            feature_names=view.feature_names,
+            times=view.times,
+            tokens=view.tokens,
+        )
+        return display.plot(
+            ax,
+            names=names,
+            sort_units=sort_units,
+            time_name=time_name,
+            gate_kwargs=gate_kwargs,
+            state_kwargs=state_kwargs,
+        )
+
+
+def _is_gate(name):
+    return name.endswith(" gate")
+
+
+def _by_similarity(memory):
+    """Order of the units in which neighbours are alike: that of the leaves of a hierarchical clustering."""
+    if memory.shape[1] < 3:
+        return np.arange(memory.shape[1])
+    return leaves_list(linkage(memory.T, "average", optimal_ordering=True))
