@@ -15,6 +15,7 @@ extensions = [
     "sphinx.ext.extlinks",
     "numpydoc",
     "myst_parser",
+    "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
@@ -27,6 +28,10 @@ myst_heading_anchors = 3
 numpydoc_show_class_members = False
 toc_object_entries_show_parents = "hide"
 numpydoc_xref_param_type = False
+
+# What is copied from an example is what can be run: neither prompts nor answers.
+copybutton_prompt_text = r">>> |\.\.\. "
+copybutton_prompt_is_regexp = True
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sklstm"
