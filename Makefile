@@ -10,8 +10,8 @@ demo: $(VENV)/.examples  ## fit an LSTM to real glucose readings and draw its fo
 	MPLBACKEND=agg $(BIN)/python doc/examples/plot_glucose_forecast.py
 	@echo "The figure is in glucose_forecast.png."
 
-test: $(VENV)/.tests  ## all tests, the README's and the user guide's examples among them
-	$(BIN)/pytest tests README.md doc/user_guide --pyargs sklstm
+test: $(VENV)/.tests  ## all tests, the examples of the README and of the documentation's pages among them
+	$(BIN)/pytest tests README.md doc/index.md doc/coming_from_*.md doc/user_guide --pyargs sklstm
 
 lint: $(VENV)/.lint  ## style of Python and Cython code
 	$(BIN)/ruff check .

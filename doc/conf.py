@@ -47,8 +47,13 @@ html_theme_options = {
 }
 html_show_sourcelink = False
 
-# Pages without sub-pages do not need a left side.
-html_sidebars = {page: [] for page in ("index", "internals", "adding_a_cell", "changelog", "contributing")}
+# Pages without sub-pages do not need a left side, and code side by side needs the room.
+html_sidebars = {
+    page: []
+    for page in (
+        "index", "coming_from_keras", "coming_from_pytorch", "internals", "adding_a_cell", "changelog", "contributing",
+    )
+}  # fmt: skip
 
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
