@@ -1,4 +1,4 @@
-"""How training goes on and how it ends: early stopping, learning rates, warm starts, divergence."""
+"""How training goes on and how it ends: early stopping, learning rates, warm starts."""
 
 import warnings
 
@@ -409,53 +409,3 @@ def test_partial_fit_with_classes_that_come_later():
 def test_partial_fit_takes_class_weights():
     weighted = make(LSTMClassifier, class_weight={0: 1, 1: 5}).partial_fit(X, Y)
     assert_same_model(weighted, make(LSTMClassifier).partial_fit(X, Y, sample_weight=1 + 4 * Y))
-
-
-# ---------------------------------------------------------------------------------------------- divergence
-
-
-@ESTIMATORS
-def test_divergence_in_the_first_epoch_is_an_error(Estimator):
-    with pytest.raises(ValueError, match=r"diverged in its first epoch.*Lower learning_rate_init"):
-        make(Estimator, solver="sgd", learning_rate_init=1e300, clip_norm=None).fit(X, Y)
-    with pytest.raises(ValueError, match=r"diverged.*Lower learning_rate_init"):
-        make(Estimator, solver="sgd", learning_rate_init=1e300, clip_norm=None).partial_fit(X, Y)
-
-
-@pytest.fixture
-def diverges_in_epoch_3(monkeypatch):
-    epoch, count = Trainer.epoch, []
-
-    def diverging(self):
-        loss = epoch(self)
-        count.append(loss)
-        if len(count) == 3:
-            self.network.parameters[:] = np.nan
-            return np.nan
-        return loss
-
-    monkeypatch.setattr(Trainer, "epoch", diverging)
-
-
-@ESTIMATORS
-@pytest.mark.parametrize("validation", [{}, {"X_val": X_VAL, "y_val": Y_VAL}])
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-def test_later_divergence_warns_and_keeps_the_best_weights(Estimator, validation, request):
-    expected = make(Estimator, max_iter=2).fit(X, Y, **validation)
-    request.getfixturevalue("diverges_in_epoch_3")
-    model = make(Estimator, max_iter=50)
-    with pytest.warns(ConvergenceWarning, match=r"diverged in epoch 3.*best weights before are kept") as record:
-        model.fit(X, Y, **validation)
-    assert record[0].filename == __file__
-    assert_same_model(model, expected)
-    assert np.isfinite(predictions(model)).all()
-    assert model.best_loss_ == expected.best_loss_
-
-
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-def test_the_best_score_after_a_divergence_is_that_of_the_weights_that_were_kept(diverges_in_epoch_3):
-    model = make(LSTMClassifier, max_iter=50).fit(X, Y, X_val=X_VAL, y_val=Y_VAL)
-    assert (
-        model.best_validation_score_ == model.validation_scores_[model.validation_loss_curve_.index(model.best_loss_)]
-    )
-    assert_allclose(model.best_validation_score_, model.score(X_VAL, Y_VAL))

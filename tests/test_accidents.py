@@ -1,4 +1,4 @@
-"""Ctrl-C: what is kept of training, and when there is nothing to keep."""
+"""Ctrl-C and divergence: what is kept of training, and when there is nothing to keep."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from test_callbacks import Recorder
 from test_training import ESTIMATORS, X_VAL, Y_VAL, N, X, Y, assert_same_model, make, predictions
 
-from sklstm import LSTMRegressor
+from sklstm import LSTMClassifier, LSTMRegressor
 from sklstm.preprocessing import SequenceScaler
 from sklstm.training import Average, Trainer
 
@@ -38,6 +38,7 @@ def raise_in(monkeypatch):
     return arrange
 
 
+# ---------------------------------------------------------------------------------------------- interruptions
 # Of 40 sequences in batches of 8, an epoch has five steps.
 
 
@@ -216,6 +217,56 @@ def test_cross_validation_goes_on_with_the_next_fold(raise_in):
         assert np.isfinite(cross_val_score(make(LSTMRegressor), X, Y, cv=2)).all()
 
 
+# ---------------------------------------------------------------------------------------------- divergence
+
+
+@ESTIMATORS
+def test_divergence_in_the_first_epoch_is_an_error(Estimator):
+    with pytest.raises(ValueError, match=r"diverged in its first epoch.*Lower learning_rate_init"):
+        make(Estimator, solver="sgd", learning_rate_init=1e300, clip_norm=None).fit(X, Y)
+    with pytest.raises(ValueError, match=r"diverged.*Lower learning_rate_init"):
+        make(Estimator, solver="sgd", learning_rate_init=1e300, clip_norm=None).partial_fit(X, Y)
+
+
+@pytest.fixture
+def diverges_in_epoch_3(monkeypatch):
+    epoch, count = Trainer.epoch, []
+
+    def diverging(self):
+        loss = epoch(self)
+        count.append(loss)
+        if len(count) == 3:
+            self.network.parameters[:] = np.nan
+            return np.nan
+        return loss
+
+    monkeypatch.setattr(Trainer, "epoch", diverging)
+
+
+@ESTIMATORS
+@pytest.mark.parametrize("validation", [{}, {"X_val": X_VAL, "y_val": Y_VAL}])
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_later_divergence_warns_and_keeps_the_best_weights(Estimator, validation, request):
+    expected = make(Estimator, max_iter=2).fit(X, Y, **validation)
+    request.getfixturevalue("diverges_in_epoch_3")
+    model = make(Estimator, max_iter=50)
+    with pytest.warns(ConvergenceWarning, match=r"diverged in epoch 3.*best weights before are kept") as record:
+        model.fit(X, Y, **validation)
+    assert record[0].filename == __file__
+    assert_same_model(model, expected)
+    assert np.isfinite(predictions(model)).all()
+    assert model.best_loss_ == expected.best_loss_
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_the_best_score_after_a_divergence_is_that_of_the_weights_that_were_kept(diverges_in_epoch_3):
+    model = make(LSTMClassifier, max_iter=50).fit(X, Y, X_val=X_VAL, y_val=Y_VAL)
+    assert (
+        model.best_validation_score_ == model.validation_scores_[model.validation_loss_curve_.index(model.best_loss_)]
+    )
+    assert_allclose(model.best_validation_score_, model.score(X_VAL, Y_VAL))
+
+
 # ---------------------------------------------------------------------------------------------- signals
 
 
@@ -233,7 +284,7 @@ class Training(Recorder):
 def interrupt():
     while begun.wait():
         begun.clear()
-        time.sleep(random.uniform(0, longest))
+        time.sleep(longest * random.random() ** 3)
         os.kill(os.getpid(), signal.SIGINT)
 
 def model(solver, max_iter, **parameters):
