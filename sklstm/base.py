@@ -92,6 +92,11 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         ValueError
             If X, y, the weights or a parameter are not what they should be; the message says what, where and what to
             do. The estimator then stays as it was.
+
+        KeyboardInterrupt
+            If the user interrupts before the first step, or one of the fits of a search: the estimator then stays as it
+            was, too. Later, Ctrl-C only ends training: the best weights so far are kept, in the first epoch those after
+            the last whole batch, and a warning says so.
         """
         context = self._init_callback_context(max_subtasks=self.max_iter)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
