@@ -15,6 +15,7 @@ from .holdout import split
 from .layout import Architecture
 from .network import Network
 from .parameters import CONSTRAINTS, check_combinations, layer_sizes, make_optimizer, make_schedule
+from .progress import EpochCallbacks, History
 from .scaling import ever_changes, never_observed, scale_of_elapsed, scaling_of
 from .schedules import PLANNED
 from .sequences import differences
@@ -91,10 +92,17 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
         ValueError
             If X, y, the weights or a parameter are not what they should be; the message says what, where and what to
             do. The estimator then stays as it was.
+
+        KeyboardInterrupt
+            If the user interrupts before the first step, or one of the fits of a search: the estimator then stays as it
+            was, too. Later, Ctrl-C only ends training: the best weights so far are kept, in the first epoch those after
+            the last whole batch, and a warning says so.
         """
         context = self._init_callback_context(max_subtasks=self.max_iter)
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        about = {"estimator": self, "X": X, "y": y, "metadata": metadata}
         with self._unchanged_on_error():
-            context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            context.call_on_fit_task_begin(**about)
             check_combinations(self)
             going_on = self.warm_start and hasattr(self, "_network")
             rng = check_random_state(self.random_state)
@@ -108,17 +116,10 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
                 watched and self._in_network_units(watched),
                 lambda out: self._validation_score(out, watched.targets, watched.weights),
                 self,
-                self._callback_hook(context, X, y, trainer.network),
+                EpochCallbacks(context, about, lambda so_far: self._trained(so_far, copy.deepcopy(trainer.network))),
             )
-            self.loss_curve_ = history.loss_curve
-            self.best_loss_ = history.best
-            self.validation_loss_curve_ = history.validation_loss_curve if watched else None
-            self.validation_scores_ = history.validation_scores if watched else None
-            self.best_validation_score_ = history.validation_scores[history.best_epoch] if watched else None
-            self.t_ = len(rows) * len(history.loss_curve)
-            self._partial_state = None
-            self._set_network(trainer.network)
-            context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes={})
+            vars(self).update(self._trained(history, trainer.network))
+            context.call_on_fit_task_end(**about, reconstruction_attributes={})
         return self
 
     def _has_partial_fit(self):
@@ -143,19 +144,19 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             loss = trainer.epoch()
             if not (np.isfinite(loss) and np.isfinite(trainer.network.parameters).all()):
                 raise ValueError("Training diverged: the loss is no longer finite. Lower learning_rate_init.")
-            self.loss_curve_ = [*(self.loss_curve_ if going_on else []), loss]
-            self.best_loss_ = min(self.loss_curve_)
-            self.validation_loss_curve_ = self.validation_scores_ = self.best_validation_score_ = None
-            self.t_ = trainer.t
-            self._partial_state = rng, trainer.optimizer
-            self._set_network(trainer.network)
+            history = History.of_losses([*(self.loss_curve_ if going_on else []), loss], trainer.t)
+            vars(self).update(self._trained(history, trainer.network, partial_state=(rng, trainer.optimizer)))
         return self
 
-    def _set_network(self, network):
-        self.n_iter_ = len(self.loss_curve_)
-        self.n_layers_ = len(network.architecture.hidden_layer_sizes) + 2
-        self._network = network
+    def _trained(self, history, network, partial_state=None):
+        """The attributes of an estimator that was trained so far."""
         network.fixed = True
+        return {
+            **history.attributes(),
+            "n_layers_": len(network.architecture.hidden_layer_sizes) + 2,
+            "_network": network,
+            "_partial_state": partial_state,
+        }
 
     @contextmanager
     def _unchanged_on_error(self):
@@ -297,17 +298,6 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             schedule=make_schedule(self, len(rows)),
             t=t,
         )
-
-    def _callback_hook(self, context, X, y, network):
-        """One epoch for scikit-learn's callbacks: called before it, gives what is to be called after it."""
-
-        def before_epoch():
-            epoch = context.subcontext(task_name="epoch").call_on_fit_task_begin(estimator=self, X=X, y=y)
-            return lambda: epoch.call_on_fit_task_end(
-                estimator=self, X=X, y=y, reconstruction_attributes=lambda: {"_network": copy.deepcopy(network)}
-            )
-
-        return before_epoch
 
     def _architecture(self, sequences, skips):
         return Architecture(

@@ -142,7 +142,7 @@ tol : float, default=1e-4
     which training ends.
 
 verbose : bool or int, default=False
-    Whether to print a line an epoch.
+    Whether to print a line an epoch, when the learning rate falls, and why training ended.
 
 warm_start : bool, default=False
     Whether `fit` goes on with the weights of the last call instead of starting anew.
@@ -208,7 +208,8 @@ best_loss_ : float
     Lowest value of the watched loss; after `fit`, the weights are those of its epoch.
 
 validation_loss_curve_ : list of float or None
-    Loss on the held-out data after each epoch; None without early stopping.
+    Loss on the held-out data after each epoch; None without early stopping. Both curves are NaN if training was
+    interrupted in its first epoch.
 
 validation_scores_ : list of float or None
     The score on the held-out data after each epoch, as `score` computes it, but with the weights of training
@@ -221,7 +222,7 @@ n_iter_ : int
     Epochs trained.
 
 t_ : int
-    Training sequences seen, counted anew in each epoch.
+    Training sequences seen, counted anew in each epoch; of an interrupted first epoch, those of its whole batches.
 
 n_layers_ : int
     Layers, counting input and output.

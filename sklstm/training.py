@@ -1,8 +1,7 @@
-"""Training: epochs of minibatches, the history they leave, and when to slow down and stop."""
+"""Training: epochs of minibatches, and when to slow down and stop."""
 
-import time
 import warnings
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import minimize
@@ -11,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ._core import optimizers as core
 from .minibatch import Minibatch
 from .network import steps_of
+from .progress import Epoch, History, Log
 from .schedules import PLANNED
 from .threads import single_threaded_blas
 
@@ -110,30 +110,6 @@ class Average:
         self._n_steps = 0
 
 
-@dataclass
-class History:
-    """Curves over the epochs, and the best of them."""
-
-    loss_curve: list = field(default_factory=list)
-    validation_loss_curve: list = field(default_factory=list)
-    validation_scores: list = field(default_factory=list)
-    best: float = np.inf  # of the loss that is watched
-    best_epoch: int = -1  # counted from 0
-    best_parameters: np.ndarray | None = None
-    reference: float = np.inf  # the loss that an epoch must fall below by tol to count as progress
-    n_stale: int = 0
-
-    def add(self, watched, parameters, tol):
-        """Take note of an epoch's loss; keep its parameters if they are the best."""
-        if watched < self.best:
-            self.best, self.best_epoch = watched, len(self.loss_curve) - 1
-            self.best_parameters = parameters.copy()
-        if watched < self.reference - tol:
-            self.reference, self.n_stale = watched, 0
-        else:
-            self.n_stale += 1
-
-
 class Trainer:
     """One network, the rows of its data to train on, and its optimizer.
 
@@ -172,18 +148,28 @@ class Trainer:
         self._minibatch = Minibatch(network, data.sequences, *scaling, n_threads, max_memory)
         self._minibatch.reserve(rows, batch_size)
         self._average = Average(network.parameters) if average else None
+        self._sums = 0.0, 0  # of an epoch: the losses of its outputs, and their number
 
     def epoch(self):
         """Every row once; returns the mean loss."""
         rows = self.rows[self.rng.permutation(len(self.rows))] if self.shuffle else self.rows
-        total = n_outputs = 0
+        self._sums = 0.0, 0
         if self._average:
             self._average.resume()
         for batch in self._batches(rows):
             loss, n = self.step(batch)
-            total, n_outputs = total + loss * n, n_outputs + n
+            total, n_outputs = self._sums
+            self._sums = total + loss * n, n_outputs + n
+        return self._end_epoch()
+
+    def break_off(self):
+        """End an epoch that was interrupted; returns the mean loss so far, or None before its first step."""
+        return self._end_epoch() if self._sums[1] else None
+
+    def _end_epoch(self):
         if self._average:
             self._average.show()
+        total, n_outputs = self._sums
         return total / n_outputs
 
     def restart(self, parameters, rate_factor):
@@ -250,7 +236,7 @@ class Trainer:
         return self.objective.loss(out, data.targets, data.weights, np.empty_like(out)), out
 
 
-def train(trainer, validation, score, settings, before_epoch):
+def train(trainer, validation, score, settings, callbacks):
     """Train until the watched loss no longer falls, and leave the network with the weights of its best epoch.
 
     Parameters
@@ -262,83 +248,84 @@ def train(trainer, validation, score, settings, before_epoch):
     score : callable
         From the network's outputs on the validation data to the score that is recorded beside the loss.
     settings : object with max_iter, max_fun, tol, n_iter_no_change, learning_rate and verbose
-    before_epoch : callable
-        Called before an epoch; returns what is called after it, which returns True to stop.
+    callbacks : EpochCallbacks
 
     Returns
     -------
     History
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the user interrupts before there is anything to keep, or one fit of many.
     """
-    history = History()
+    history, log = History(), Log(settings.verbose, settings.max_iter)
     try:
         if trainer.optimizer is None:
-            _minimize(history, trainer, settings, before_epoch)
+            reason = _minimize(history, trainer, settings, callbacks, log)
         else:
-            _descend(history, trainer, validation, score, settings, before_epoch)
+            reason = _descend(history, trainer, validation, score, settings, callbacks, log)
     except KeyboardInterrupt:
-        if history.best_parameters is None:
+        # A candidate of a search that was cut short would be compared with the others as if it had been trained.
+        kept = None if callbacks.one_of_many() else _rescue(history, trainer, validation)
+        if kept is None:
             raise
-        warnings.warn("Training interrupted by the user: the best weights so far are kept.", stacklevel=5)
-    trainer.network.parameters[:] = history.best_parameters
+        warnings.warn(f"Training interrupted by the user: {kept}.", stacklevel=5)
+        reason = "interrupted by the user"
+    trainer.network.parameters[:] = history.best.parameters
+    log.end(reason, history)
     return history
 
 
-def _descend(history, trainer, validation, score, settings, before_epoch):
-    """Epochs of minibatches."""
-    network = trainer.network
-    started = time.perf_counter()
-    for epoch in range(1, settings.max_iter + 1):
-        after_epoch = before_epoch()
-        loss = watched = trainer.epoch()
+def _descend(history, trainer, validation, score, settings, callbacks, log):
+    """Epochs of minibatches; returns why they ended."""
+    network, planned = trainer.network, settings.learning_rate in PLANNED
+    for _ in range(settings.max_iter):
+        callbacks.begin_epoch()
+        epoch = Epoch(trainer.epoch(), trainer.t)
         if validation is not None:
-            watched, out = trainer.evaluate(validation)
-        if not (np.isfinite([loss, watched]).all() and np.isfinite(network.parameters).all()):
-            after_epoch()
-            _report_divergence(history, epoch)
-            break
-        history.loss_curve.append(loss)
+            loss, out = trainer.evaluate(validation)
+            epoch = epoch._replace(validation_loss=loss)
+        if not _is_finite(epoch.loss, epoch.watched, network):
+            _report_divergence(history)
+            network.parameters[:] = history.best.parameters
+            callbacks.end_epoch(history)
+            return "the loss is no longer finite"
         if validation is not None:
-            history.validation_loss_curve.append(watched)
-            history.validation_scores.append(score(out))
-        history.add(watched, network.parameters, settings.tol)
-        if settings.verbose:
-            _print_epoch(history, settings.max_iter, time.perf_counter() - started)
-        if after_epoch():
-            break
-        if history.n_stale >= settings.n_iter_no_change and settings.learning_rate not in PLANNED:
-            break
+            epoch = epoch._replace(validation_score=score(out))
+        history.add(epoch, network.parameters, settings.tol)
+        log.epoch(history)
+        if callbacks.end_epoch(history):
+            return "a callback asked for it"
+        if history.n_stale >= settings.n_iter_no_change and not planned:
+            return f"no progress in {history.n_stale} epochs"
         if settings.learning_rate == "adaptive" and history.n_stale and history.n_stale % PLATEAU_EPOCHS == 0:
-            trainer.restart(history.best_parameters, PLATEAU_FACTOR)
-    else:
-        if settings.learning_rate not in PLANNED:
-            _warn(
-                f"Training reached max_iter={settings.max_iter} epochs before it ran out of progress: raise max_iter."
-            )
+            trainer.restart(history.best.parameters, PLATEAU_FACTOR)
+            log.lower_rate(trainer.optimizer.learning_rate, history)
+    if not planned:
+        _warn(f"Training reached max_iter={settings.max_iter} epochs before it ran out of progress: raise max_iter.")
+    return f"max_iter={settings.max_iter} epochs are done"
 
 
-def _minimize(history, trainer, settings, before_epoch):
-    """Iterations of L-BFGS (Liu and Nocedal, 1989), each an epoch to the history and to the callbacks."""
-    network = trainer.network
-    started = time.perf_counter()
-    after_epoch, stopped = None, False
+def _minimize(history, trainer, settings, callbacks, log):
+    """Iterations of L-BFGS (Liu and Nocedal, 1989), each an epoch to all who watch; returns why they ended."""
+    network, stopped = trainer.network, False
 
     def loss_and_gradient(parameters):
-        nonlocal after_epoch
-        if after_epoch is None:  # nobody knows before it whether there will be another iteration
-            after_epoch = before_epoch()
+        if not callbacks.in_epoch:  # nobody knows before it whether there will be another iteration
+            callbacks.begin_epoch()
         return trainer.whole(parameters)
 
-    def record(intermediate_result):
-        nonlocal after_epoch, stopped
-        network.parameters[:] = intermediate_result.x
-        history.loss_curve.append(float(intermediate_result.fun))
-        history.add(history.loss_curve[-1], network.parameters, settings.tol)
-        if settings.verbose:
-            _print_epoch(history, settings.max_iter, time.perf_counter() - started)
-        stopped, after_epoch = after_epoch(), None
+    def record(result):
+        network.parameters[:] = result.x
+        n_seen = len(trainer.rows) * (len(history.epochs) + 1)
+        history.add(Epoch(float(result.fun), n_seen), network.parameters, settings.tol)
+        log.epoch(history)
+        return callbacks.end_epoch(history)
 
     def after_iteration(intermediate_result):
-        record(intermediate_result)
+        nonlocal stopped
+        stopped = record(intermediate_result)
         if stopped:
             raise StopIteration
 
@@ -351,17 +338,37 @@ def _minimize(history, trainer, settings, before_epoch):
             callback=after_iteration,
             options={"maxiter": settings.max_iter, "maxfun": settings.max_fun, "gtol": settings.tol},
         )
-    if not history.loss_curve:  # the start is an optimum, or no step from it is better
+    if not history.epochs:  # the start is an optimum, or no step from it is better
         if not np.isfinite(result.fun):
             raise ValueError("The loss is not finite to begin with: look at the scale of X and y, or lower alpha.")
         record(result)
-    elif after_epoch is not None:
-        after_epoch()
-    if not result.success and not stopped:
+    elif callbacks.in_epoch:
+        network.parameters[:] = history.best.parameters
+        callbacks.end_epoch(history)
+    if stopped:
+        return "a callback asked for it"
+    if not result.success:
         _warn(
             f"L-BFGS has not converged after {result.nit} iterations and {result.nfev} evaluations of the loss "
             f"({result.message}): raise max_iter, max_fun or tol."
         )
+    return f"L-BFGS has {'' if result.success else 'not '}converged"
+
+
+def _is_finite(loss, watched, network):
+    return np.isfinite([loss, watched]).all() and np.isfinite(network.parameters).all()
+
+
+def _rescue(history, trainer, validation):
+    """See to it that there is something to keep of an interrupted training; returns what, or None."""
+    if history.epochs:
+        return f"the best weights so far are kept, those of epoch {history.best.epoch + 1}"
+    loss = trainer.break_off()
+    if loss is None or not _is_finite(loss, loss, trainer.network):
+        return None
+    unknown = None if validation is None else np.nan
+    history.add(Epoch(loss, trainer.t, unknown, unknown), trainer.network.parameters)
+    return f"the weights are kept as they are after {trainer.t} of the first epoch's {len(trainer.rows)} sequences"
 
 
 def _warn(message, stacklevel=0):
@@ -369,19 +376,12 @@ def _warn(message, stacklevel=0):
     warnings.warn(message, ConvergenceWarning, stacklevel=7 + stacklevel)
 
 
-def _report_divergence(history, epoch):
+def _report_divergence(history):
     advice = "Lower learning_rate_init or clip_norm, and look at the scale of X and y."
-    if history.best_parameters is None:
+    if not history.epochs:
         raise ValueError(f"Training diverged in its first epoch: the loss is no longer finite. {advice}")
     _warn(
-        f"Training diverged in epoch {epoch}: the loss is no longer finite. The best weights before are kept. {advice}",
+        f"Training diverged in epoch {len(history.epochs) + 1}: the loss is no longer finite. The best weights before "
+        f"are kept. {advice}",
         stacklevel=1,
     )
-
-
-def _print_epoch(history, max_iter, seconds):
-    parts = [f"Epoch {len(history.loss_curve)}/{max_iter}", f"loss {history.loss_curve[-1]:.5f}"]
-    if history.validation_scores:
-        parts.append(f"validation loss {history.validation_loss_curve[-1]:.5f}")
-        parts.append(f"validation score {history.validation_scores[-1]:.4f}")
-    print(", ".join(parts), f"({seconds:.1f} s)", flush=True)

@@ -7,7 +7,7 @@ import pytest
 from checks import assert_same_bits
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
-from test_training import Recorder, epochs
+from test_callbacks import Recorder, epochs
 from threadpoolctl import threadpool_limits
 
 from sklstm import LSTMClassifier, LSTMRegressor
@@ -236,14 +236,6 @@ def test_a_callback_that_returns_true_stops(Estimator):
         model.fit(X, Y)
     assert model.n_iter_ == 2
     assert_array_equal(model._network.parameters, make(Estimator, max_iter=2).fit(X, Y)._network.parameters)
-
-
-def test_verbose_prints_a_line_an_iteration(capsys):
-    model = make(LSTMRegressor, verbose=True, max_iter=3).fit(X, Y)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split(" (")[0] for line in lines] == [
-        f"Epoch {i}/3, loss {loss:.5f}" for i, loss in enumerate(model.loss_curve_, start=1)
-    ]
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

@@ -1,11 +1,10 @@
-"""How training goes on and how it ends: early stopping, warm starts, interruptions, divergence, callbacks."""
+"""How training goes on and how it ends: early stopping, learning rates, warm starts."""
 
 import warnings
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 
@@ -225,7 +224,31 @@ def test_two_sequences_are_enough_to_hold_one_out(Estimator):
     assert np.isfinite(model.validation_loss_curve_).all()
 
 
-# ---------------------------------------------------------------------------------------------- warnings and lines
+def test_validation_scores_of_a_regression_are_r2():
+    model = make(LSTMRegressor).fit(X, SUMS * 1000 + 5, X_val=X_VAL, y_val=SUMS[::3] * 1000 + 5)
+    expected = r2_score(SUMS[::3] * 1000 + 5, model.predict(X_VAL))
+    assert_allclose(model.best_validation_score_, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.25, 0.4, 0.8])
+def test_the_share_of_groups_held_out_is_the_one_asked_for(fraction):
+    rows, groups = np.arange(1000), np.repeat(np.arange(100), 10)
+    kept, held_out = split(rows, groups % 2, groups, fraction, np.random.RandomState(0))
+    assert len(held_out) == pytest.approx(1000 * fraction, abs=30)
+    assert not set(groups[kept]) & set(groups[held_out])
+    assert_array_equal(np.sort(np.concatenate([kept, held_out])), rows)
+
+
+@ESTIMATORS
+@pytest.mark.parametrize("groups", [None, np.arange(4)], ids=["sequences", "groups"])
+def test_neither_side_of_a_split_is_empty(Estimator, groups):
+    model = make(Estimator, early_stopping=True, validation_fraction=0.01).fit(X[:4], [0, 1, 0, 1], groups=groups)
+    assert len(model.validation_loss_curve_) == model.n_iter_
+    with pytest.raises(ValueError, match=r"validation_fraction=0.99 would hold out all 4 sequences or groups"):
+        model.set_params(validation_fraction=0.99).fit(X[:4], [0, 1, 0, 1], groups=groups)
+
+
+# ---------------------------------------------------------------------------------------------- warnings
 
 
 @ESTIMATORS
@@ -239,24 +262,6 @@ def test_warnings_point_to_the_caller(Estimator):
     with pytest.warns(ConvergenceWarning) as record:
         make(Estimator).fit(X, Y)
     assert record[0].filename == __file__
-
-
-@ESTIMATORS
-def test_verbose_prints_a_line_an_epoch(Estimator, capsys):
-    make(Estimator).fit(X, Y)
-    assert capsys.readouterr().out == ""
-    model = make(Estimator, verbose=True).fit(X, Y)
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 3
-    for i, (line, loss) in enumerate(zip(lines, model.loss_curve_, strict=True)):
-        assert line.startswith(f"Epoch {i + 1}/3, loss {loss:.5f}")
-        assert "validation" not in line
-    model = make(Estimator, verbose=1, early_stopping=True).fit(X, Y)
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 3
-    for i, line in enumerate(lines):
-        assert f"validation loss {model.validation_loss_curve_[i]:.5f}" in line
-        assert f"validation score {model.validation_scores_[i]:.4f}" in line
 
 
 # ---------------------------------------------------------------------------------------------- learning rate
@@ -404,241 +409,3 @@ def test_partial_fit_with_classes_that_come_later():
 def test_partial_fit_takes_class_weights():
     weighted = make(LSTMClassifier, class_weight={0: 1, 1: 5}).partial_fit(X, Y)
     assert_same_model(weighted, make(LSTMClassifier).partial_fit(X, Y, sample_weight=1 + 4 * Y))
-
-
-# ---------------------------------------------------------------------------------------------- accidents
-
-
-def raise_in_epoch(monkeypatch, n, error):
-    """Let the n-th epoch of training fail in its third minibatch."""
-    count = {"epoch": 0, "step": 0}
-    epoch, step = Trainer.epoch, Trainer.step
-
-    def counted_epoch(self):
-        count["epoch"], count["step"] = count["epoch"] + 1, 0
-        return epoch(self)
-
-    def failing_step(self, rows):
-        count["step"] += 1
-        if count["epoch"] == n and count["step"] == 3:
-            raise error
-        return step(self, rows)
-
-    monkeypatch.setattr(Trainer, "epoch", counted_epoch)
-    monkeypatch.setattr(Trainer, "step", failing_step)
-
-
-@ESTIMATORS
-@pytest.mark.parametrize("validation", [{}, {"X_val": X_VAL, "y_val": Y_VAL}])
-def test_an_interruption_keeps_the_best_weights_so_far(Estimator, validation, monkeypatch):
-    expected = make(Estimator, max_iter=3).fit(X, Y, **validation)
-    raise_in_epoch(monkeypatch, 4, KeyboardInterrupt())
-    model = make(Estimator, max_iter=50)
-    with pytest.warns(UserWarning, match="interrupted.*best weights so far are kept") as record:
-        model.fit(X, Y, **validation)
-    assert record[0].filename == __file__
-    assert_same_model(model, expected)
-    assert model.n_iter_ == 3
-    assert model.loss_curve_ == expected.loss_curve_
-    assert model.best_loss_ == expected.best_loss_
-    assert model.validation_loss_curve_ == expected.validation_loss_curve_
-
-
-@ESTIMATORS
-@pytest.mark.parametrize(("epoch", "error"), [(1, KeyboardInterrupt), (3, MemoryError)])
-def test_what_cannot_be_saved_leaves_the_model_as_it_was(Estimator, epoch, error, monkeypatch):
-    model = make(Estimator, warm_start=True).fit(X, Y)
-    before, names = predictions(model), set(vars(model))
-    raise_in_epoch(monkeypatch, epoch, error())
-    with pytest.raises(error):
-        model.fit(X, Y)
-    monkeypatch.undo()
-    assert set(vars(model)) == names
-    assert_array_equal(predictions(model), before)
-
-
-@ESTIMATORS
-def test_divergence_in_the_first_epoch_is_an_error(Estimator):
-    with pytest.raises(ValueError, match=r"diverged in its first epoch.*Lower learning_rate_init"):
-        make(Estimator, solver="sgd", learning_rate_init=1e300, clip_norm=None).fit(X, Y)
-    with pytest.raises(ValueError, match=r"diverged.*Lower learning_rate_init"):
-        make(Estimator, solver="sgd", learning_rate_init=1e300, clip_norm=None).partial_fit(X, Y)
-
-
-@pytest.fixture
-def diverges_in_epoch_3(monkeypatch):
-    epoch, count = Trainer.epoch, []
-
-    def diverging(self):
-        loss = epoch(self)
-        count.append(loss)
-        if len(count) == 3:
-            self.network.parameters[:] = np.nan
-            return np.nan
-        return loss
-
-    monkeypatch.setattr(Trainer, "epoch", diverging)
-
-
-@ESTIMATORS
-@pytest.mark.parametrize("validation", [{}, {"X_val": X_VAL, "y_val": Y_VAL}])
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-def test_later_divergence_warns_and_keeps_the_best_weights(Estimator, validation, request):
-    expected = make(Estimator, max_iter=2).fit(X, Y, **validation)
-    request.getfixturevalue("diverges_in_epoch_3")
-    model = make(Estimator, max_iter=50)
-    with pytest.warns(ConvergenceWarning, match=r"diverged in epoch 3.*best weights before are kept") as record:
-        model.fit(X, Y, **validation)
-    assert record[0].filename == __file__
-    assert_same_model(model, expected)
-    assert np.isfinite(predictions(model)).all()
-    assert model.best_loss_ == expected.best_loss_
-
-
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-def test_the_best_score_after_a_divergence_is_that_of_the_weights_that_were_kept(diverges_in_epoch_3):
-    model = make(LSTMClassifier, max_iter=50).fit(X, Y, X_val=X_VAL, y_val=Y_VAL)
-    assert (
-        model.best_validation_score_ == model.validation_scores_[model.validation_loss_curve_.index(model.best_loss_)]
-    )
-    assert_allclose(model.best_validation_score_, model.score(X_VAL, Y_VAL))
-
-
-# ---------------------------------------------------------------------------------------------- callbacks
-
-
-class Recorder:
-    """Notes every call; stops after epoch `stop`; takes a copy of the model as it would be after each epoch."""
-
-    def __init__(self, stop=None, error=None):
-        self.stop, self.error, self.calls, self.models = stop, error, [], []
-
-    def setup(self, estimator, context):
-        self.calls.append("setup")
-
-    def teardown(self, estimator, context):
-        self.calls.append("teardown")
-
-    def on_fit_task_begin(self, estimator, context):
-        self.calls.append(("begin", context.task_name, context.task_id))
-
-    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-        self.calls.append(("end", context.task_name, context.task_id))
-        if context.task_name == "epoch":
-            self.models.append(fitted_estimator)
-            if len(self.models) == self.stop:
-                if self.error is not None:
-                    raise self.error
-                return True
-        return False
-
-
-def epochs(recorder):
-    return [call for call in recorder.calls if call[1] == "epoch"]
-
-
-@ESTIMATORS
-def test_callbacks_are_called_around_each_epoch(Estimator):
-    recorder = Recorder()
-    model = make(Estimator).set_callbacks(recorder).fit(X, Y)
-    assert recorder.calls[0] == "setup"
-    assert recorder.calls[-1] == "teardown"
-    assert epochs(recorder) == [(when, "epoch", i) for i in range(3) for when in ["begin", "end"]]
-    assert_same_model(model, make(Estimator).fit(X, Y))
-
-
-@ESTIMATORS
-def test_callbacks_are_called_around_the_whole_fit(Estimator):
-    recorder = Recorder()
-    make(Estimator).set_callbacks(recorder).fit(X, Y)
-    assert recorder.calls[1] == ("begin", "fit", 0)
-    assert recorder.calls[-2] == ("end", "fit", 0)
-
-
-@ESTIMATORS
-def test_a_callback_sees_a_model_that_predicts(Estimator):
-    recorder = Recorder()
-    make(Estimator, average=False).set_callbacks(recorder).fit(X, Y)
-    for i, seen in enumerate(recorder.models):
-        partial = make(Estimator)
-        for _ in range(i + 1):
-            partial.partial_fit(X, Y)
-        assert_array_equal(predictions(seen), predictions(partial))
-
-
-@ESTIMATORS
-def test_a_callback_that_returns_true_stops(Estimator):
-    recorder = Recorder(stop=2)
-    model = make(Estimator, max_iter=50)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ConvergenceWarning)
-        model.set_callbacks(recorder).fit(X, Y)
-    assert model.n_iter_ == 2
-    assert_same_model(model, make(Estimator, max_iter=2).fit(X, Y))
-
-
-@ESTIMATORS
-def test_an_interruption_by_a_callback_keeps_the_best_weights(Estimator):
-    model = make(Estimator, max_iter=50).set_callbacks(Recorder(stop=2, error=KeyboardInterrupt()))
-    with pytest.warns(UserWarning, match="interrupted"):
-        model.fit(X, Y)
-    assert_same_model(model, make(Estimator, max_iter=2).fit(X, Y))
-
-
-@ESTIMATORS
-def test_an_error_in_a_callback_leaves_the_model_as_it_was(Estimator):
-    model = make(Estimator).fit(X, Y)
-    before = predictions(model)
-    recorder = Recorder(stop=2, error=RuntimeError("from the callback"))
-    model.set_callbacks(recorder)
-    names = set(vars(model))
-    with pytest.raises(RuntimeError, match="from the callback"):
-        model.set_params(random_state=1).fit(X, Y)
-    assert recorder.calls[-1] == "teardown"
-    assert set(vars(model)) == names
-    assert_array_equal(predictions(model), before)
-
-
-@ESTIMATORS
-def test_scoring_monitor(Estimator):
-    monitor = ScoringMonitor(scoring="r2" if Estimator is LSTMRegressor else "accuracy")
-    model = make(Estimator, average=False).set_callbacks(monitor).fit(X, Y)
-    scores = [row[monitor._scoring[0]] for row in monitor.get_logs().data if row["task_name"] == "epoch"]
-    assert len(scores) == 3
-    partial = make(Estimator)
-    assert_allclose(scores, [partial.partial_fit(X, Y).score(X, Y) for _ in range(3)])
-    assert model.n_iter_ == 3
-
-
-@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
-@ESTIMATORS
-def test_progress_bar(Estimator, capsys):
-    pytest.importorskip("rich")
-    make(Estimator).set_callbacks(ProgressBar()).fit(X, Y)
-    output = capsys.readouterr().out
-    assert f"{Estimator.__name__} - fit" in output
-    assert "100%" in output
-
-
-def test_validation_scores_of_a_regression_are_r2():
-    model = make(LSTMRegressor).fit(X, SUMS * 1000 + 5, X_val=X_VAL, y_val=SUMS[::3] * 1000 + 5)
-    expected = r2_score(SUMS[::3] * 1000 + 5, model.predict(X_VAL))
-    assert_allclose(model.best_validation_score_, expected, rtol=1e-5)
-
-
-@pytest.mark.parametrize("fraction", [0.1, 0.25, 0.4, 0.8])
-def test_the_share_of_groups_held_out_is_the_one_asked_for(fraction):
-    rows, groups = np.arange(1000), np.repeat(np.arange(100), 10)
-    kept, held_out = split(rows, groups % 2, groups, fraction, np.random.RandomState(0))
-    assert len(held_out) == pytest.approx(1000 * fraction, abs=30)
-    assert not set(groups[kept]) & set(groups[held_out])
-    assert_array_equal(np.sort(np.concatenate([kept, held_out])), rows)
-
-
-@ESTIMATORS
-@pytest.mark.parametrize("groups", [None, np.arange(4)], ids=["sequences", "groups"])
-def test_neither_side_of_a_split_is_empty(Estimator, groups):
-    model = make(Estimator, early_stopping=True, validation_fraction=0.01).fit(X[:4], [0, 1, 0, 1], groups=groups)
-    assert len(model.validation_loss_curve_) == model.n_iter_
-    with pytest.raises(ValueError, match=r"validation_fraction=0.99 would hold out all 4 sequences or groups"):
-        model.set_params(validation_fraction=0.99).fit(X[:4], [0, 1, 0, 1], groups=groups)

@@ -1,0 +1,242 @@
+"""scikit-learn's callbacks: when they are called, what they see, and that they can stop."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - makes the import below possible
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from test_training import ESTIMATORS, X_VAL, Y_VAL, N, X, Y, assert_same_model, make, predictions
+
+from sklstm import LSTMClassifier, LSTMRegressor
+from sklstm.preprocessing import SequenceScaler
+from sklstm.training import Trainer
+
+pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
+
+
+class Recorder:
+    """Notes every call; stops after epoch `stop`; takes a copy of the model as it would be after each epoch."""
+
+    def __init__(self, stop=None, error=None):
+        self.stop, self.error, self.calls, self.models = stop, error, [], []
+
+    def setup(self, estimator, context):
+        self.calls.append("setup")
+
+    def teardown(self, estimator, context):
+        self.calls.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context):
+        self.calls.append(("begin", context.task_name, context.task_id))
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        self.calls.append(("end", context.task_name, context.task_id))
+        if context.task_name == "epoch":
+            self.models.append(fitted_estimator)
+            if len(self.models) == self.stop:
+                if self.error is not None:
+                    raise self.error
+                return True
+        return False
+
+
+def epochs(recorder):
+    return [call for call in recorder.calls if call[1] == "epoch"]
+
+
+@ESTIMATORS
+def test_callbacks_are_called_around_each_epoch(Estimator):
+    recorder = Recorder()
+    model = make(Estimator).set_callbacks(recorder).fit(X, Y)
+    assert recorder.calls[0] == "setup"
+    assert recorder.calls[-1] == "teardown"
+    assert epochs(recorder) == [(when, "epoch", i) for i in range(3) for when in ["begin", "end"]]
+    assert_same_model(model, make(Estimator).fit(X, Y))
+
+
+@ESTIMATORS
+def test_callbacks_are_called_around_the_whole_fit(Estimator):
+    recorder = Recorder()
+    make(Estimator).set_callbacks(recorder).fit(X, Y)
+    assert recorder.calls[1] == ("begin", "fit", 0)
+    assert recorder.calls[-2] == ("end", "fit", 0)
+
+
+@ESTIMATORS
+def test_a_callback_sees_a_model_that_predicts(Estimator):
+    recorder = Recorder()
+    make(Estimator, average=False).set_callbacks(recorder).fit(X, Y)
+    for i, seen in enumerate(recorder.models):
+        partial = make(Estimator)
+        for _ in range(i + 1):
+            partial.partial_fit(X, Y)
+        assert_array_equal(predictions(seen), predictions(partial))
+
+
+@ESTIMATORS
+def test_a_callback_that_returns_true_stops(Estimator):
+    recorder = Recorder(stop=2)
+    model = make(Estimator, max_iter=50)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        model.set_callbacks(recorder).fit(X, Y)
+    assert model.n_iter_ == 2
+    assert_same_model(model, make(Estimator, max_iter=2).fit(X, Y))
+
+
+@ESTIMATORS
+def test_an_error_in_a_callback_leaves_the_model_as_it_was(Estimator):
+    model = make(Estimator).fit(X, Y)
+    before = predictions(model)
+    recorder = Recorder(stop=2, error=RuntimeError("from the callback"))
+    model.set_callbacks(recorder)
+    names = set(vars(model))
+    with pytest.raises(RuntimeError, match="from the callback"):
+        model.set_params(random_state=1).fit(X, Y)
+    assert recorder.calls[-1] == "teardown"
+    assert set(vars(model)) == names
+    assert_array_equal(predictions(model), before)
+
+
+@ESTIMATORS
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_callback_sees_a_model_as_it_is_when_training_ends_there(Estimator, solver):
+    recorder = Recorder()
+    make(Estimator, solver=solver).set_callbacks(recorder).fit(X, Y)
+    for n, seen in enumerate(recorder.models, start=1):
+        fitted = make(Estimator, solver=solver, max_iter=n).fit(X, Y)
+        assert {name for name in vars(fitted) if name.endswith("_")} == {n for n in vars(seen) if n.endswith("_")}
+        assert_same_model(seen, fitted)
+        assert seen.loss_curve_ == fitted.loss_curve_
+        assert (seen.n_iter_, seen.t_, seen.best_loss_) == (n, n * N, fitted.best_loss_)
+
+
+@ESTIMATORS
+def test_a_callback_sees_the_curves_of_this_fit_alone(Estimator):
+    recorder = Recorder()
+    model = make(Estimator, warm_start=True).fit(X, Y)
+    model.set_callbacks(recorder).fit(X, Y, X_val=X_VAL, y_val=Y_VAL)
+    for n, seen in enumerate(recorder.models, start=1):
+        assert seen.loss_curve_ == model.loss_curve_[:n]
+        assert seen.validation_scores_ == model.validation_scores_[:n]
+        assert seen.validation_loss_curve_ == model.validation_loss_curve_[:n]
+        assert seen.best_validation_score_ in seen.validation_scores_
+
+
+class Checkpoint(Recorder):
+    """Keeps the last epoch's model as bytes."""
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        self.saved = pickle.dumps(fitted_estimator)
+
+
+@ESTIMATORS
+def test_a_model_that_a_callback_saves_can_be_loaded(Estimator):
+    checkpoint = Checkpoint()
+    model = make(Estimator).set_callbacks(checkpoint)
+    make_pipeline(FunctionTransformer(), model).fit(X, Y)
+    loaded = pickle.loads(checkpoint.saved)
+    assert_same_model(loaded, model)
+    assert_same_model(loaded.fit(X, Y), model)
+
+
+@ESTIMATORS
+def test_callbacks_stay_with_clones_and_pickles_and_partial_fit_does_without(Estimator):
+    model = make(Estimator).set_callbacks(Recorder())
+    recorder = clone(model)._skl_callbacks[0]
+    assert recorder is model._skl_callbacks[0]
+    clone(model).fit(X, Y)
+    assert len(recorder.models) == 3
+    loaded = pickle.loads(pickle.dumps(model.fit(X, Y)))
+    assert_same_model(loaded, model)
+    loaded.fit(X, Y)
+    assert len(loaded._skl_callbacks[0].models) == 9
+    model.partial_fit(X, Y)
+    assert len(recorder.models) == 6
+
+
+@ESTIMATORS
+def test_after_a_divergence_callbacks_see_the_weights_that_are_kept(Estimator, monkeypatch):
+    epoch, losses = Trainer.epoch, []
+
+    def diverging(self):
+        losses.append(epoch(self))
+        if len(losses) == 3:
+            self.network.parameters[:] = np.nan
+        return losses[-1]
+
+    monkeypatch.setattr(Trainer, "epoch", diverging)
+    recorder, name = Recorder(), "r2" if Estimator is LSTMRegressor else "accuracy"
+    model = make(Estimator, max_iter=50).set_callbacks(recorder, ScoringMonitor(scoring=name)).fit(X, Y)
+    assert len(recorder.models) == 3
+    assert_same_model(recorder.models[-1], model)
+    assert recorder.models[-1].n_iter_ == model.n_iter_ == 2
+
+
+# ---------------------------------------------------------------------------------------------- scikit-learn's own
+
+
+@ESTIMATORS
+@pytest.mark.parametrize("weights", [{}, {"sample_weight": np.linspace(0.5, 1.5, N)}])
+def test_scoring_monitor(Estimator, weights):
+    name = "r2" if Estimator is LSTMRegressor else "accuracy"
+    monitor = ScoringMonitor(scoring=name)
+    make(Estimator, average=False).set_callbacks(monitor).fit(X, Y, **weights)
+    scores = [row[name] for row in monitor.get_logs().data if row["task_name"] == "epoch"]
+    partial = make(Estimator)
+    assert_allclose(scores, [partial.partial_fit(X, Y, **weights).score(X, Y, **weights) for _ in range(3)])
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("within", [lambda lstm: lstm, lambda lstm: make_pipeline(SequenceScaler(), lstm)])
+def test_scoring_monitor_within_a_search(within, n_jobs):
+    monitor = ScoringMonitor(scoring="r2")
+    model = within(make(LSTMRegressor).set_callbacks(monitor))
+    name = next(name for name in model.get_params() if name.endswith("hidden_layer_sizes"))
+    GridSearchCV(model, {name: [2, 3]}, cv=2, n_jobs=n_jobs).fit(X, Y)
+    assert len([row for row in monitor.get_logs().data if row["task_name"] == "epoch"]) == (2 * 2 + 1) * 3
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("stop", [None, 2])
+def test_progress_bar(solver, stop, capsys):
+    make(LSTMRegressor, solver=solver).set_callbacks(ProgressBar(), Recorder(stop)).fit(X, Y)
+    output = capsys.readouterr().out
+    assert "LSTMRegressor - fit" in output
+    assert "100%" in output
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("Search", [GridSearchCV, HalvingGridSearchCV])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_progress_bar_of_a_search(Search, n_jobs, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    search = Search(make(LSTMClassifier), {"hidden_layer_sizes": [2, 3]}, cv=2, n_jobs=n_jobs)
+    search.set_callbacks(ProgressBar()).fit(X, Y)
+    output = capsys.readouterr().out
+    assert "candidate-split-evaluation | LSTMClassifier - fit #1" in output
+    assert "refit-with-best-params | LSTMClassifier - fit" in output
+
+
+def test_a_callback_stops_the_fits_of_a_cross_validation():
+    model = make(LSTMClassifier, max_iter=50).set_callbacks(Recorder(stop=2))
+    results = cross_validate(model, X, Y, cv=2, n_jobs=2, return_estimator=True)  # each process has a copy
+    assert [fitted.n_iter_ for fitted in results["estimator"]] == [2, 2]
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the test scores")
+def test_an_error_in_a_callback_is_a_failed_fit_to_a_search():
+    model = make(LSTMClassifier).set_callbacks(Recorder(stop=2, error=RuntimeError("from the callback")))
+    search = GridSearchCV(model, {"hidden_layer_sizes": [2, 3]}, cv=2, refit=False)
+    with pytest.warns(FitFailedWarning, match="from the callback"):
+        search.fit(X, Y)
+    assert np.isnan(search.cv_results_["split0_test_score"][0])
