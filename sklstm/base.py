@@ -15,7 +15,7 @@ from .holdout import split
 from .layout import Architecture
 from .network import Network
 from .parameters import CONSTRAINTS, check_combinations, layer_sizes, make_optimizer, make_schedule
-from .scaling import ever_changes, never_observed, scale_of_elapsed, scaling_of
+from .scaling import ever_changes, never_observed, scale_of_elapsed, scaling_of, unseen_tokens
 from .schedules import PLANNED
 from .sequences import differences
 from .steps import StepForm
@@ -268,7 +268,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             network = Network(architecture)
             network.initialize(rng)
             if self.embedding_dim is not None:
-                network.forget_tokens(np.setdiff1d(np.arange(self.vocabulary_size_), data.sequences[rows].values))
+                network.forget_tokens(unseen_tokens(data, rows, self.vocabulary_size_))
             if self.missing == "decay":
                 network.forget_features(np.flatnonzero(self._scale[: data.sequences.n_features] == 0))
             self._initialize_outputs(network, data, rows, linear_models)
