@@ -137,6 +137,8 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             going_on = hasattr(self, "_network")
             state = copy.deepcopy(self._partial_state) if going_on else None
             rng, optimizer = state or (check_random_state(self.random_state), None)
+            if optimizer is not None:
+                optimizer.learning_rate = self.learning_rate_init  # which may have been set since
             data = self._check_data(X, y, sample_weight, reset=not going_on, **about_targets)
             rows = np.flatnonzero(data.sequence_weights())
             trainer = self._trainer(data, rows, rng, going_on, optimizer=optimizer, t=self.t_ if going_on else 0)

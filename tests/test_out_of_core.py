@@ -179,6 +179,14 @@ def test_what_is_held_out_is_watched_where_it_lies(Estimator, parameters, monkey
     assert_same_bits(model._network.parameters, copied._network.parameters)
 
 
+@ESTIMATORS
+def test_the_learning_rate_can_be_lowered_between_parts(Estimator):
+    model = Estimator(**TINY).partial_fit(X, Y)
+    before = model._network.parameters.copy()
+    model.set_params(learning_rate_init=1e-9).partial_fit(X, Y)
+    assert 0 < np.abs(model._network.parameters - before).max() < 1e-6
+
+
 # ---------------------------------------------------------------------------------------------- maps
 
 
