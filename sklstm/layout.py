@@ -134,6 +134,7 @@ class Layout:
         self.packed_size = 0
         self.levels = self._levels(input_gradient)
         self.head = self._head()
+        self.n_kept = self._n_kept()
 
     def _levels(self, input_gradient):
         """Lists of the stacks that have the same input."""
@@ -174,8 +175,7 @@ class Layout:
         H = architecture.hidden_layer_sizes[levels[-1]]
         return Stack(array, levels[0], widths[levels[0]], H, reverse * H, bool(wants_dx))
 
-    @property
-    def n_kept(self):
+    def _n_kept(self):
         """Numbers that are kept of every time step, even without the way back."""
         architecture = self._architecture
         n = sum(stack.n_outputs for level in self.levels[:-1] for stack in level)

@@ -109,7 +109,7 @@ def _times_of_steps(times, lengths):
 
 def check_finite(sequences, name="X", allow_nan=False):
     """Raise a ValueError that says where the first NaN or infinity is."""
-    found = _first_wrong(sequences.values, np.isinf if allow_nan else _not_finite)
+    found = _first_wrong(sequences.values, _not_infinite if allow_nan else np.isfinite)
     if found is None:
         return
     step, feature = found
@@ -124,19 +124,19 @@ def check_finite(sequences, name="X", allow_nan=False):
     )
 
 
-def _first_wrong(values, is_wrong):
-    """Row and column of the first value of a table that is wrong, or None."""
+def _first_wrong(values, is_right):
+    """Row and column of the first value of a table that is not right, or None."""
     n_rows = max(1, CHECKED_AT_A_TIME // values.shape[1])
     for start in range(0, len(values), n_rows):
-        wrong = is_wrong(values[start : start + n_rows])
-        if wrong.any():
-            row, column = np.argwhere(wrong)[0]
+        right = is_right(values[start : start + n_rows])
+        if not right.all():
+            row, column = np.argwhere(~right)[0]
             return start + row, column
     return None
 
 
-def _not_finite(values):
-    return ~np.isfinite(values)
+def _not_infinite(values):
+    return ~np.isinf(values)
 
 
 def check_tokens(sequences, most, name="X"):
@@ -147,7 +147,7 @@ def check_tokens(sequences, most, name="X"):
             "features."
         )
     found = _first_wrong(
-        sequences.values, lambda values: (values < 0) | (values != np.floor(values)) | (values >= most)
+        sequences.values, lambda values: (values >= 0) & (values == np.floor(values)) & (values < most)
     )
     if found is not None:
         value = sequences.values[found]
