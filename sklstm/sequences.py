@@ -24,7 +24,7 @@ class Sequences:
     ----------
     values : ndarray of shape (total_steps, n_features)
         The time steps of all sequences. Stored C-contiguous; float32 and float64 are kept, float16 becomes float32,
-        any other real type float64.
+        any other real type float64. What needs no conversion is not copied, so that it may be a map of a file.
 
     offsets : array-like of int of shape (n_sequences + 1,)
         Sequence ``i`` is ``values[offsets[i]:offsets[i + 1]]``. Values outside of all sequences are not kept, so that
