@@ -16,7 +16,7 @@ from .layout import Architecture
 from .network import Network
 from .parameters import CONSTRAINTS, check_combinations, layer_sizes, make_optimizer, make_schedule
 from .progress import EpochCallbacks, History
-from .scaling import ever_changes, never_observed, scale_of_elapsed, scaling_of
+from .scaling import ever_changes, never_observed, scale_of_elapsed, scaling_of, unseen_tokens
 from .schedules import PLANNED
 from .sequences import differences
 from .steps import StepForm
@@ -138,6 +138,8 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             going_on = hasattr(self, "_network")
             state = copy.deepcopy(self._partial_state) if going_on else None
             rng, optimizer = state or (check_random_state(self.random_state), None)
+            if optimizer is not None:
+                optimizer.learning_rate = self.learning_rate_init  # which may have been set since
             data = self._check_data(X, y, sample_weight, reset=not going_on, **about_targets)
             rows = np.flatnonzero(data.sequence_weights())
             trainer = self._trainer(data, rows, rng, going_on, optimizer=optimizer, t=self.t_ if going_on else 0)
@@ -269,7 +271,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             network = Network(architecture)
             network.initialize(rng)
             if self.embedding_dim is not None:
-                network.forget_tokens(np.setdiff1d(np.arange(self.vocabulary_size_), data.sequences[rows].values))
+                network.forget_tokens(unseen_tokens(data, rows, self.vocabulary_size_))
             if self.missing == "decay":
                 network.forget_features(np.flatnonzero(self._scale[: data.sequences.n_features] == 0))
             self._initialize_outputs(network, data, rows, linear_models)

@@ -134,6 +134,7 @@ class Layout:
         self.packed_size = 0
         self.levels = self._levels(input_gradient)
         self.head = self._head()
+        self.n_kept = self._n_kept()
 
     def _levels(self, input_gradient):
         """Lists of the stacks that have the same input."""
@@ -174,12 +175,17 @@ class Layout:
         H = architecture.hidden_layer_sizes[levels[-1]]
         return Stack(array, levels[0], widths[levels[0]], H, reverse * H, bool(wants_dx))
 
-    @property
-    def keeps_steps(self):
-        """Whether anything is kept of every time step, even without the way back."""
+    def _n_kept(self):
+        """Numbers that are kept of every time step, even without the way back."""
         architecture = self._architecture
-        makes_inputs = architecture.embedding_dim is not None or architecture.missing == "decay"
-        return len(self.levels) > 1 or architecture.wants_table or makes_inputs
+        n = sum(stack.n_outputs for level in self.levels[:-1] for stack in level)
+        if architecture.wants_table:
+            n += architecture.n_seen
+        if architecture.embedding_dim is not None:
+            n += architecture.n_inputs
+        if architecture.missing == "decay":
+            n += 3 * architecture.n_features + architecture.hidden_layer_sizes[0]
+        return n
 
     def _head(self):
         architecture = self._architecture

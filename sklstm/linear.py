@@ -31,6 +31,14 @@ class LinearModels:
     explained_nonlinearly: np.ndarray  # (n_targets,) by the features and random nonlinear functions of them
 
 
+def telling_steps(targets, weights):
+    """Steps to fit linear models to: of those with a weight and a target, no more than it takes."""
+    kept = np.flatnonzero((weights > 0) & ~np.isnan(targets).all(axis=1))
+    if len(kept) > MOST_STEPS:
+        kept = np.sort(np.random.RandomState(0).choice(kept, MOST_STEPS, replace=False))
+    return kept
+
+
 def fit_linear_models(steps, targets, weights, sequences):
     """Linear models of targets.
 
@@ -39,8 +47,9 @@ def fit_linear_models(steps, targets, weights, sequences):
     steps : ndarray of shape (n, n_features)
         Standardised features of time steps.
     targets : ndarray of shape (n, n_targets)
-        NaN where a target is missing.
+        NaN where a target is missing; of each step, there is one.
     weights : ndarray of shape (n,)
+        None of them zero.
     sequences : ndarray of shape (n,)
         Which sequence each is of, in rising order.
 
@@ -48,10 +57,6 @@ def fit_linear_models(steps, targets, weights, sequences):
     -------
     LinearModels
     """
-    kept = np.flatnonzero((weights > 0) & ~np.isnan(targets).all(axis=1))
-    if len(kept) > MOST_STEPS:
-        kept = np.sort(np.random.RandomState(0).choice(kept, MOST_STEPS, replace=False))
-    steps, targets, weights, sequences = steps[kept], targets[kept], weights[kept], sequences[kept]
     n_targets = targets.shape[1]
     models = LinearModels(np.zeros((steps.shape[1], n_targets)), *np.full((3, n_targets), np.nan))
     nonlinear = np.hstack([steps, _random_functions(steps)])

@@ -23,8 +23,9 @@ EMBEDDING_SCALE = 0.1
 # rate would have no gradient.
 INITIAL_INPUT_DECAY, INITIAL_STATE_DECAY = 0.1, 0.01
 
-# Time steps that predictions keep the layers' outputs of, where they need them.
-PREDICTED_AT_A_TIME = 1 << 17
+# Numbers that predictions keep of time steps at a time, where they need them: those of 65,000 steps of 64 units. Where
+# they do not, sequences whose last states they keep at a time.
+PREDICTED_AT_A_TIME, SEQUENCES_AT_A_TIME = 1 << 22, 1 << 14
 
 
 class Network:
@@ -108,24 +109,25 @@ class Network:
 
     def _run(self, sequences, shift, scale, n_threads, attention=False):
         """The outputs, or the attention's weights, some sequences at a time."""
-        lengths, starts = sequences.lengths, sequences.offsets[:-1]
+        lengths, starts, places = sequences.lengths, sequences.starts, sequences.offsets[:-1]
         by_step = attention or self.architecture.return_sequences
         n_columns = 1 if attention else self.architecture.n_outputs
         order = None
         if (lengths[1:] > lengths[:-1]).any():
             order, lengths, starts = longest_first(starts, lengths)
+            places = places[order]
         n_threads = min(n_threads, -(-len(lengths) // backprop.ROWS))
         packed, states, scratch = self._for_prediction or self._prepare_prediction()
         if self._fixed:
             self._for_prediction = packed, states, scratch
         prediction = _Prediction(self, packed, states, scratch, sequences, shift, scale, n_threads)
-        result = np.empty((len(sequences.values) if by_step else len(lengths), n_columns), dtype=self.dtype)
+        result = np.empty((sequences.offsets[-1] if by_step else len(lengths), n_columns), dtype=self.dtype)
         for first, last in self._parts(lengths):
             some = prediction.run(starts[first:last], lengths[first:last])
             if attention:
                 some = prediction.head.weights[:, np.newaxis]
             if by_step:
-                result[steps_of(starts[first:last], lengths[first:last])] = some
+                result[steps_of(places[first:last], lengths[first:last])] = some
             else:
                 result[first:last] = some
         if order is not None and not by_step:
@@ -133,11 +135,12 @@ class Network:
         return result
 
     def _parts(self, lengths):
-        """Sequences to be taken at a time: all of them, if nothing is kept of their time steps."""
-        if not self.layout.keeps_steps:
-            yield 0, len(lengths)
+        """Sequences to be taken at a time: by what is kept of their time steps or, if nothing is, by their number."""
+        if not self.layout.n_kept:
+            for first in range(0, len(lengths), SEQUENCES_AT_A_TIME):
+                yield first, min(first + SEQUENCES_AT_A_TIME, len(lengths))
             return
-        first, total = 0, np.cumsum(lengths)
+        first, total = 0, np.cumsum(lengths) * self.layout.n_kept
         while first < len(lengths):
             before = total[first - 1] if first else 0
             last = max(int(np.searchsorted(total, before + PREDICTED_AT_A_TIME, side="right")), first + 1)
@@ -193,7 +196,7 @@ class _Prediction:
         network = self._network
         architecture, dtype = network.architecture, network.dtype
         places = offsets_of(lengths)[:-1]
-        n_steps = int(lengths.sum()) if network.layout.keeps_steps else 0
+        n_steps = int(lengths.sum()) if network.layout.n_kept else 0
         self.head.begin(lengths, n_steps)
         inputs = self._first_inputs.forward(starts, lengths, places, self._n_threads)
         states = iter(self._states)

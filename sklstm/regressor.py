@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .base import BaseLSTM
 from .docs import shared_documentation
-from .linear import fit_linear_models
+from .linear import fit_linear_models, telling_steps
 from .losses import REGRESSION_LOSSES, GaussianNLL, Huber, Quantile
 from .metrics import sequence_scorer
 from .sequences import real_array
@@ -287,11 +287,13 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
         if not (self._reads_values() and (self.skip_connection == "auto" or self._may_start_linear())):
             return None
         sequences, places = data.sequences, data.places(rows)
-        steps = sequences.values[places if data.by_step else sequences.offsets[1:][places] - 1].astype(np.float64)
+        places = places[telling_steps(data.targets[places], data.weights[places])]
+        steps = places if data.by_step else sequences.offsets[1:][places] - 1
+        which = np.searchsorted(sequences.offsets, steps, side="right") - 1
+        values = sequences.values[steps].astype(np.float64)
         with np.errstate(over="ignore"):
-            steps = np.clip((steps - self._shift) * self._scale, -1e9, 1e9)
-        which = np.repeat(rows, sequences.lengths[rows]) if data.by_step else rows
-        return fit_linear_models(steps, data.targets[places], data.weights[places], which)
+            values = np.clip((values - self._shift) * self._scale, -1e9, 1e9)
+        return fit_linear_models(values, data.targets[places], data.weights[places], which)
 
     def _may_start_linear(self):
         """Whether the output layer can start as linear models: with one output a target, in its units."""

@@ -6,8 +6,8 @@ from sklearn.preprocessing import StandardScaler
 from .inputs import elapsed
 from .sequences import differences
 
-# Time steps whose mean and variance are taken at a time: bounds the memory that it takes.
-SCALED_AT_A_TIME = 1 << 18
+# Values whose mean and variance are taken at a time: bounds the memory that it takes, whatever the sequences lie in.
+SCALED_AT_A_TIME = 1 << 20
 
 NOTHING_SEEN = {"mean_": 0.0, "var_": 0.0, "scale_": 1.0}
 
@@ -36,9 +36,18 @@ def never_observed(data, rows):
     return np.all([np.isnan(values).all(axis=0) for values in parts], axis=0)
 
 
+def unseen_tokens(data, rows, n_tokens):
+    """Which of the tokens below `n_tokens` are in none of the training rows."""
+    seen = np.zeros(n_tokens, dtype=bool)
+    for part in _parts(data, rows):
+        seen[data.sequences[part].values.astype(np.int64)] = True
+    return np.flatnonzero(~seen)
+
+
 def _parts(data, rows):
-    """The training rows, some at a time."""
-    return np.array_split(rows, min(len(rows), -(-data.sequences.lengths[rows].sum() // SCALED_AT_A_TIME)))
+    """The training rows, some at a time: whole sequences, of so many values or one sequence more."""
+    ends = np.cumsum(data.sequences.lengths[rows]) * data.sequences.n_features
+    return np.split(rows, 1 + np.flatnonzero(np.diff((ends - 1) // SCALED_AT_A_TIME)))
 
 
 def _scaler(name, values_of, data, rows):

@@ -24,7 +24,7 @@ class Sequences:
     ----------
     values : ndarray of shape (total_steps, n_features)
         The time steps of all sequences. Stored C-contiguous; float32 and float64 are kept, float16 becomes float32,
-        any other real type float64.
+        any other real type float64. What needs no conversion is not copied, so that it may be a map of a file.
 
     offsets : array-like of int of shape (n_sequences + 1,)
         Sequence ``i`` is ``values[offsets[i]:offsets[i + 1]]``. Values outside of all sequences are not kept, so that
@@ -86,6 +86,11 @@ class Sequences:
     def lengths(self):
         """Number of time steps of each sequence, an array of shape (n_sequences,)."""
         return self.offsets[1:] - self.offsets[:-1]
+
+    @property
+    def starts(self):
+        """Row of the values that each sequence begins at, an array of shape (n_sequences,)."""
+        return self.offsets[:-1]
 
     @property
     def n_features(self):
@@ -232,10 +237,30 @@ class Sequences:
 
     __hash__ = None
 
+    def __sizeof__(self):
+        # Dask asks: what is large it sends to a worker once, and what is small with every task.
+        arrays = [self.values, self.offsets, self.times]
+        return object.__sizeof__(self) + sum(array.nbytes for array in arrays if array is not None)
+
     def __repr__(self):
         lengths = self.lengths
         steps = f"{lengths.min()} to {lengths.max()} time steps" if len(self) else "no time steps"
         return f"<Sequences: {len(self)} of {steps}, {self.n_features} features, {self.dtype}>"
+
+
+class Excerpt:
+    """Some sequences of a container, left where they lie: even a part may be more than fits in memory.
+
+    It has what predictions read of `Sequences`. Its offsets count the time steps of these sequences alone.
+    """
+
+    def __init__(self, sequences, rows):
+        self.values, self.times = sequences.values, sequences.times
+        self.starts, self.lengths = sequences.starts[rows], sequences.lengths[rows]
+        self.offsets = offsets_of(self.lengths)
+
+    def __len__(self):
+        return len(self.lengths)
 
 
 def offsets_of(lengths):
@@ -256,7 +281,7 @@ def time_gaps(sequences):
     """How long after the time step before each one is, (total_steps,): hours for datetimes; 0 at a first step."""
     times = sequences.times
     gaps = np.ones(len(sequences.values)) if times is None else between(np.roll(times, 1), times)
-    gaps[sequences.offsets[:-1]] = 0
+    gaps[sequences.starts] = 0
     return gaps
 
 

@@ -11,6 +11,9 @@ __all__ = ["as_sequences"]
 
 COMPUTING_TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
+# Values that are looked at together: what says which of them are wrong takes little memory, and stays in the cache.
+CHECKED_AT_A_TIME = 1 << 18
+
 
 def as_sequences(X, *, feature_names=None, times=None):
     """Bring sequences of any accepted form into a `Sequences` container.
@@ -106,14 +109,11 @@ def _times_of_steps(times, lengths):
 
 def check_finite(sequences, name="X", allow_nan=False):
     """Raise a ValueError that says where the first NaN or infinity is."""
-    values = sequences.values
-    if np.isfinite(values).all():
+    found = _first_wrong(sequences.values, _not_infinite if allow_nan else np.isfinite)
+    if found is None:
         return
-    wrong = np.argwhere(np.isinf(values) if allow_nan else ~np.isfinite(values))
-    if len(wrong) == 0:
-        return
-    step, feature = wrong[0]
-    if np.isnan(values[step, feature]):
+    step, feature = found
+    if np.isnan(sequences.values[step, feature]):
         what, advice = "NaN", 'Fill gaps first, for example by SequenceImputer, let missing="decay" take them in fit'
     else:
         what, advice = "infinity", "Replace it, by NaN if nothing is known"
@@ -124,6 +124,21 @@ def check_finite(sequences, name="X", allow_nan=False):
     )
 
 
+def _first_wrong(values, is_right):
+    """Row and column of the first value of a table that is not right, or None."""
+    n_rows = max(1, CHECKED_AT_A_TIME // values.shape[1])
+    for start in range(0, len(values), n_rows):
+        right = is_right(values[start : start + n_rows])
+        if not right.all():
+            row, column = np.argwhere(~right)[0]
+            return start + row, column
+    return None
+
+
+def _not_infinite(values):
+    return ~np.isinf(values)
+
+
 def check_tokens(sequences, most, name="X"):
     """Raise a ValueError that says where the first value is that is no token: a whole number from 0, below `most`."""
     if sequences.n_features != 1:
@@ -131,17 +146,18 @@ def check_tokens(sequences, most, name="X"):
             f"With embedding_dim, {name} holds sequences of tokens, one a time step, but it has {sequences.n_features} "
             "features."
         )
-    values = sequences.values[:, 0]
-    wrong = np.flatnonzero((values < 0) | (values != np.floor(values)) | (values >= most))
-    if len(wrong):
-        value = values[wrong[0]]
+    found = _first_wrong(
+        sequences.values, lambda values: (values >= 0) & (values == np.floor(values)) & (values < most)
+    )
+    if found is not None:
+        value = sequences.values[found]
         what = (
             "whole numbers from 0"
             if value < most
             else f"numbers below {most}, without gaps: the embedding has a row for each"
         )
         raise ValueError(
-            f"With embedding_dim, {name} holds tokens, {what}. But {place(sequences.offsets, wrong[0])} is {value}."
+            f"With embedding_dim, {name} holds tokens, {what}. But {place(sequences.offsets, found[0])} is {value}."
         )
 
 

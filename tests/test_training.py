@@ -71,7 +71,7 @@ NUMBERED = np.repeat(np.arange(N_NUMBERED, dtype=float)[:, np.newaxis], 3, axis=
 
 
 def numbers(sequences):
-    return np.array([int(x[0, 0]) for x in sequences])
+    return sequences.values[sequences.starts, 0].astype(int)
 
 
 # ---------------------------------------------------------------------------------------------- early stopping
