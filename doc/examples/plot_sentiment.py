@@ -2,9 +2,9 @@
 Sentiment: how favourable is a sentence?
 ========================================
 
-Twenty people rated each of 3,708 sentences of product reviews from -4 to 4; a bidirectional LSTM learns their
-mean rating from the words and their order. Beside it stand two linear models without much of an order, ridge regression
-on words and on words and pairs of neighbours; all are judged by sentences of reviews that they have not seen.
+Twenty people rated each of 3,708 sentences of product reviews from -4 to 4; a bidirectional LSTM learns their mean
+rating from the words in their order. Beside it stand ridge regression on words, and on words and pairs of neighbours,
+and all are judged by sentences of reviews that they have not seen.
 """
 
 # %%

@@ -69,13 +69,14 @@ posteriors = online.predict_proba(X_test)
 for heard in [1, 2, 4, 7]:
     answers = online.classes_[[p[heard - 1].argmax() for p in posteriors]]
     print(f"after frame {heard}, {6.4 * (heard - 1) + 25.6:.0f} ms: {np.mean(answers == speaker_test):.1%} right")
-print(
-    f"after the last frame:  {np.mean([online.classes_[p[-1].argmax()] for p in posteriors] == speaker_test):.1%} right"
-)
+answers = online.classes_[[p[-1].argmax() for p in posteriors]]
+print(f"after the last frame: {np.mean(answers == speaker_test):.1%} right")
 
 # %%
 # Two ordinary utterances, the first ones of speakers 3 and 7, and the two about which the network changes its mind most
 # often. Above, what it hears: each coefficient in standard deviations from its mean, from -2 (blue) to 2 (red).
+
+# sphinx_gallery_thumbnail_number = 2
 changes = [np.count_nonzero(np.diff(p.argmax(axis=1))) for p in posteriors]
 shown = [*(int(np.argmax(speaker_test == k)) for k in (3, 7)), *np.argsort(changes, kind="stable")[:-3:-1]]
 scaler = StandardScaler().fit(X.values)

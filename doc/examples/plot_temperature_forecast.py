@@ -2,9 +2,9 @@
 Forecasting a day ahead, with a band: the sea's temperature
 ===========================================================
 
-A buoy off the coast of Maine has measured the sea's temperature every half hour for a year. From two days, an LSTM
-forecasts the next one with its 10 % and 90 % quantiles, in weeks that it has never seen, beside persistence, the day
-before once more, and ridge regression, whose bands come from their errors in training.
+A buoy off the coast of Maine has measured the sea's temperature every half hour for thirteen months. From two days, an
+LSTM forecasts the next one with its 10 % and 90 % quantiles, in weeks that it has never seen, beside persistence, the
+day before once more, and ridge regression, whose bands come from their errors in training.
 
 The data come with the package ``bokeh-sampledata`` (``pip install bokeh-sampledata``); they are those of the station
 B01 of the Northeastern Regional Association of Coastal Ocean Observing Systems.
@@ -30,7 +30,7 @@ windows, y, _ = sliding_windows(series, window=2 * DAY, horizon=DAY, step=2, max
 times, X = windows.times.reshape(len(windows), -1), windows.to_array()
 
 # %%
-# There is one year of each season, so the weeks to be judged by must come from all of them: of every five weeks, three
+# The record has each season once, so the weeks to be judged by must come from all of them: of every five weeks, three
 # are to learn from and two are kept. A window and its day are in one part as a whole, or left out.
 week = np.timedelta64(7, "D")
 first, last = (times[:, 0] - times[0, 0]) // week, (times[:, -1] + np.timedelta64(1, "D") - times[0, 0]) // week
