@@ -76,8 +76,9 @@ for name, p in found.items():
 # %%
 # With so few sentences the linear models win. The network has to learn a vector for each word and, from a thousand
 # sentences, what a "not" does to the words after it; pairs of words ("not work") hold much of that ready-made, which
-# helps just where there is a negation. But the network errs elsewhere than they do: over all
-# sentences, the mean of both answers is better than either.
+# helps just where there is a negation. And some settings of the network were tried on these very folds, which flatters
+# it if anything. But it errs elsewhere than the linear models: over all sentences, the mean of both answers is better
+# than either.
 #
 # Sentences that differ by one word show what each has learnt. All three take "not" for a bad word of its own, whatever
 # it stands before: "not bad" is worse than "bad". Pairs alone know that "no problem" is good news.

@@ -58,6 +58,7 @@ figure, axis = plt.subplots(figsize=(5, 4.5), layout="constrained")
 pooled = models["LSTM, both directions, max pooling"]
 ConfusionMatrixDisplay.from_estimator(pooled, X_test, speaker_test, cmap="Blues", colorbar=False, ax=axis)
 axis.set(xlabel="speaker, as predicted", ylabel="speaker", title="370 utterances never heard")
+plt.show()
 
 # %%
 # Now a network that runs forwards and answers at every frame (``return_sequences=True``): its target is the speaker, at
