@@ -63,6 +63,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"plot_(?!icu|sepsis)",
     "min_reported_time": 1e9,  # each machine has its own times, and none of the examples is a benchmark
     "download_all_examples": False,
+    "remove_config_comments": True,
     "doc_module": ("sklstm",),
     "backreferences_dir": None,
 }

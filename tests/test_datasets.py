@@ -17,6 +17,7 @@ from sklstm.datasets import (
     fetch_physionet_2019,
     load_glucose,
     load_japanese_vowels,
+    load_product_reviews,
     make_adding_problem,
     make_vital_signs,
 )
@@ -89,6 +90,21 @@ def test_japanese_vowels_subset_all_is_train_then_test():
     assert y.tolist() == [*y_train, *y_test]
     with pytest.raises(ValueError, match="subset"):
         load_japanese_vowels(subset="validation")
+
+
+def test_product_reviews_are_as_published():
+    reviews = load_product_reviews()
+    assert reviews.data.shape == reviews.target.shape == reviews.review.shape == (3708,)
+    assert reviews.data[0] == "troubleshooting ad-2500 and ad-2600 no picture scrolling b/w."
+    assert reviews.data[-1].endswith("and now i'm out $ 300 for their piece of junk.")
+    assert {type(text) for text in reviews.data} == {str}
+    assert [reviews.target[k] for k in (0, 1, 8, -1)] == [-0.9, -0.15, 0.2, -2.75]
+    assert (reviews.target.min(), reviews.target.max()) == (-3.7, 3.85)
+    assert [int((np.sign(reviews.target) == sign).sum()) for sign in (-1, 0, 1)] == [1482, 98, 2128]
+    assert (reviews.review.min(), reviews.review.max(), len(np.unique(reviews.review))) == (1, 309, 300)
+    assert (np.diff(reviews.review) >= 0).all()
+    assert hashlib.sha256("\n".join(reviews.data).encode()).hexdigest().startswith("6289d21a2be3c846")
+    assert "MIT" in reviews.DESCR
 
 
 # PhysioNet: tiny sets in the published formats

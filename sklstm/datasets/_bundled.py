@@ -49,6 +49,28 @@ Licence: Creative Commons Attribution 4.0 (CC BY 4.0). Changes made: stored as i
 numbers, which have six decimals at most; reading them back gives the published numbers.
 """
 
+PRODUCT_REVIEWS_DESCR = """\
+Sentences of product reviews, and how favourable they are
+---------------------------------------------------------
+
+:Texts: 3,708 sentences, of 300 customers' reviews of five products (DVD player, cameras, phone, music player); English,
+    in lower case
+:Target: the mean of 20 people's ratings of the sentence alone, from -4, extremely negative, to 4, extremely positive:
+    2,128 sentences are above 0, 1,482 below, 98 at 0
+:Groups: the review, 1 to 309, in which nine numbers are missing
+
+Sentences are in the order of their reviews, a few of them left out by the publishers. Those of one review are about one
+product, often in the same words: split by review.
+
+Source: Hutto C. J., Gilbert E. (2014). VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social Media
+Text. Eighth International Conference on Weblogs and Social Media (ICWSM-14), Ann Arbor. The reviews were collected by
+Hu M., Liu B. (2004). Mining and Summarizing Customer Reviews. KDD 2004. https://doi.org/10.1145/1014052.1014073
+Data: amazonReviewSnippets_GroundTruth.txt of the package vaderSentiment 0.5
+Licence: MIT, copyright (c) 2014 cjhutto; its text is in the file NOTICE. Changes made: ratings are stored as integers,
+twentieths, reading them back gives the published numbers; a sentence's number within its review was left out. Texts and
+order are as published.
+"""
+
 
 def _load(name):
     path = resources.files("sklstm.datasets") / "data" / name
@@ -192,4 +214,51 @@ def load_japanese_vowels(*, subset="train", return_X_y=False):
         feature_names=names,
         target_names=np.array([f"speaker {k}" for k in range(1, 10)]),
         DESCR=JAPANESE_VOWELS_DESCR,
+    )
+
+
+def load_product_reviews():
+    """Load sentences of product reviews and how favourable people found them (text: regression, classification).
+
+    3,708 English sentences of 300 reviews, each rated by 20 people. The data are part of the package: nothing is
+    downloaded.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        Dictionary-like object, with the following attributes.
+
+        data : ndarray of str of shape (3708,), dtype object
+            The sentences, in lower case, for :class:`~sklstm.preprocessing.SequenceTokenizer`.
+        target : ndarray of float of shape (3708,)
+            The mean of 20 ratings from -4, extremely negative, to 4, extremely positive.
+        review : ndarray of int of shape (3708,)
+            The review that a sentence is from, 1 to 309: `groups` for splitting, since sentences of a review are alike.
+        DESCR : str
+            Description, source and licence.
+
+    Notes
+    -----
+    The stored data differ from their source in form only: ratings are kept as integers, twentieths, and read back as
+    the published decimals.
+
+    References
+    ----------
+    .. [1] C. J. Hutto and E. Gilbert, "VADER: A parsimonious rule-based model for sentiment analysis of social media
+       text", Eighth International Conference on Weblogs and Social Media (ICWSM-14), Ann Arbor, 2014. MIT licence.
+    .. [2] M. Hu and B. Liu, "Mining and summarizing customer reviews", KDD 2004. :doi:`10.1145/1014052.1014073`.
+
+    Examples
+    --------
+    >>> from sklstm.datasets import load_product_reviews
+    >>> reviews = load_product_reviews()
+    >>> reviews.data[22], reviews.target[22], reviews.review[22]
+    ('for the price it is a well spent investment!', np.float64(2.2), np.int64(1))
+    """
+    stored = _load("product_reviews.npz")
+    return Bunch(
+        data=np.array(stored["texts"].tobytes().decode("ascii").split("\n"), dtype=object),
+        target=stored["rating"] / 20,
+        review=stored["review"].astype(np.int64),
+        DESCR=PRODUCT_REVIEWS_DESCR,
     )
