@@ -57,7 +57,7 @@ CALLS = {
     "fit": ("LSTMClassifier(**options).fit(X, y)", "array", 32),
     # Of each step there are a target, a weight and a place, in double precision.
     "fit of time steps": ("LSTMRegressor(return_sequences=True, **options).fit(X, y_steps)", "Sequences", 48),
-    "fit with missing values": ("LSTMRegressor(missing='decay', **options).fit(X, y)", "Sequences", 32),
+    "fit with missing values": ("LSTMRegressor(missing='decay', **options).fit(X, y)", "Sequences", 48),
     "partial_fit and predict": ("LSTMRegressor(skip_connection=False).partial_fit(X, y).predict(X)", "Sequences", 32),
 }
 
