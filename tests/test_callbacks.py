@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from epoch_recorder import Recorder
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
@@ -20,32 +21,6 @@ from sklstm.preprocessing import SequenceScaler
 from sklstm.training import Trainer
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
-
-
-class Recorder:
-    """Notes every call; stops after epoch `stop`; takes a copy of the model as it would be after each epoch."""
-
-    def __init__(self, stop=None, error=None):
-        self.stop, self.error, self.calls, self.models = stop, error, [], []
-
-    def setup(self, estimator, context):
-        self.calls.append("setup")
-
-    def teardown(self, estimator, context):
-        self.calls.append("teardown")
-
-    def on_fit_task_begin(self, estimator, context):
-        self.calls.append(("begin", context.task_name, context.task_id))
-
-    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-        self.calls.append(("end", context.task_name, context.task_id))
-        if context.task_name == "epoch":
-            self.models.append(fitted_estimator)
-            if len(self.models) == self.stop:
-                if self.error is not None:
-                    raise self.error
-                return True
-        return False
 
 
 def epochs(recorder):
