@@ -146,16 +146,11 @@ class AttentionDisplay:
             If there is no such sequence, or `estimator` does not end in a network with attention.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        model, view = look_at(estimator, X, sequence)
+        model, one, about = look_at(estimator, X, sequence)
         if not hasattr(model, "attention_weights"):
+            pooling = model._network.architecture.pooling
             raise ValueError(
-                f'AttentionDisplay needs a network with pooling="attention", but this one has {model.pooling!r}.'
+                f'AttentionDisplay needs a network with pooling="attention", but this one has {pooling!r}.'
             )
-        display = cls(
-            weights=np.asarray(model.attention_weights(view.X)[0]),
-            values=view.values,
-            feature_names=view.feature_names,
-            times=view.times,
-            tokens=view.tokens,
-        )
+        display = cls(weights=model.attention_weights(one)[0], values=one[0], **about)
         return display.plot(ax, time_name=time_name, **kwargs)

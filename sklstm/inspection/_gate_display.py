@@ -147,12 +147,8 @@ class GateDisplay:
         sequence=0,
         layer=0,
         direction="forward",
-        names=None,
-        sort_units=True,
-        time_name=None,
         ax=None,
-        gate_kwargs=None,
-        state_kwargs=None,
+        **kwargs,
     ):
         """Draw the gates of a fitted network for one sequence.
 
@@ -173,8 +169,11 @@ class GateDisplay:
         direction : {"forward", "backward"}, default="forward"
             The direction of a bidirectional layer.
 
-        names, sort_units, time_name, ax, gate_kwargs, state_kwargs
-            As in :meth:`plot`.
+        ax : matplotlib axes, default=None
+            Axes whose place the panels take; None makes a new figure.
+
+        **kwargs : dict
+            `names`, `sort_units`, `time_name`, `gate_kwargs` and `state_kwargs`, as in :meth:`plot`.
 
         Returns
         -------
@@ -187,23 +186,9 @@ class GateDisplay:
             If there is no such sequence, layer or name, or `estimator` does not end in a network.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        model, view = look_at(estimator, X, sequence)
-        (activations,) = gate_activations(model, view.X, layer=layer, direction=direction)
-        display = cls(
-            activations=activations,
-            values=view.values,
-            feature_names=view.feature_names,
-            times=view.times,
-            tokens=view.tokens,
-        )
-        return display.plot(
-            ax,
-            names=names,
-            sort_units=sort_units,
-            time_name=time_name,
-            gate_kwargs=gate_kwargs,
-            state_kwargs=state_kwargs,
-        )
+        model, one, about = look_at(estimator, X, sequence)
+        (activations,) = gate_activations(model, one, layer=layer, direction=direction)
+        return cls(activations=activations, values=one[0], **about).plot(ax, **kwargs)
 
 
 def _is_gate(name):

@@ -5,8 +5,10 @@ matplotlib is imported where something is drawn, so that the package needs it fo
 
 import numpy as np
 
+from ._apart import names_of
+
 # Of the palette by Okabe and Ito, which the colour-blind can tell apart.
-BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "0.45"
+BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "0.45"
 SEQUENTIAL, DIVERGING, MISSING = "viridis", "RdBu_r", "0.8"
 
 # More names of rows or words below an axis than these would run into each other.
@@ -141,8 +143,3 @@ def make_stack(ax, axis, values, feature_names, heights):
     height = 1.1 if n_features == 1 else 0.4 + 0.2 * min(n_features, MOST_ROWS)
     panels = make_panels(ax, [height, *heights])
     return panels, draw_sequence(*panels[0], axis, values, names_of(feature_names, n_features))
-
-
-def names_of(feature_names, n_features):
-    """The names of features, or those that scikit-learn gives to features without."""
-    return [f"x{k}" for k in range(n_features)] if feature_names is None else feature_names

@@ -21,18 +21,11 @@ from sklstm.inspection import (
 )
 from sklstm.preprocessing import SequenceScaler, SequenceTokenizer
 
-matplotlib.use("agg")
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 NAMES = ["HR", "SpO2"]
 START = np.datetime64("2026-03-01T10:00", "ns")
 TEXTS = ["a good film", "a bad film", "not bad , a good film", "so bad a film"] * 3
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 def sequences(times=None):

@@ -1,6 +1,5 @@
 """Pictures of forecasts: what is drawn for which time, and between which bounds."""
 
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -12,16 +11,9 @@ from sklstm import LSTMClassifier, LSTMRegressor, as_sequences
 from sklstm.inspection import ForecastDisplay
 from sklstm.preprocessing import SequenceScaler, sliding_windows
 
-matplotlib.use("agg")
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 START, HOUR = np.datetime64("2026-03-01T10:00", "ns"), np.timedelta64(1, "h")
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 def series(with_times=True):
