@@ -1,6 +1,5 @@
 """Pictures of what a network with attention looks at."""
 
-import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._plotting import _validate_style_kwargs
 

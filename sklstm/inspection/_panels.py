@@ -35,7 +35,7 @@ def make_panels(ax, heights, width=8.0, columns=(40, 1)):
         figure = plt.figure(figsize=(width, sum(heights) + 0.8), layout="constrained")
         grid = figure.add_gridspec(len(heights), len(columns), **ratios)
     else:
-        spec = ax.get_subplotspec()
+        spec = check_axes(ax).get_subplotspec()
         if spec is None:
             raise ValueError("ax must be one of a grid, as plt.subplots makes them: its place is divided into panels.")
         ax.set_axis_off()
@@ -114,6 +114,21 @@ def diverging(table, share=1.0):
     return {"cmap": DIVERGING, "vmin": -highest, "vmax": highest}
 
 
+def alone(values):
+    """The numbers of values without a neighbour, which a line leaves out."""
+    known = np.concatenate([[False], ~np.isnan(values), [False]])
+    return np.flatnonzero(known[1:-1] & ~known[:-2] & ~known[2:])
+
+
+def check_axes(ax):
+    """`ax`, if it is an axes."""
+    from matplotlib.axes import Axes
+
+    if not isinstance(ax, Axes):
+        raise ValueError(f"ax must be one axes of matplotlib, got {ax!r}.")
+    return ax
+
+
 def name_rows(ax, names):
     """Write the names of a heat map's rows beside it, as many as there is room for."""
     every = -(-len(names) // MOST_ROWS)
@@ -125,7 +140,8 @@ def draw_sequence(ax, colours, axis, values, feature_names):
     if values.shape[1] == 1:
         colours.set_axis_off()
         ax.set_ylabel(feature_names[0])
-        return ax.plot(axis.at, values[:, 0], color=GREY, marker="." if len(values) < 60 else None)[0]
+        every = None if len(values) < 60 else alone(values[:, 0])
+        return ax.plot(axis.at, values[:, 0], color=GREY, marker=".", markevery=every)[0]
     known = np.ma.masked_invalid(values)
     spread = np.ma.filled(known.std(axis=0), 0)
     deviations = (known - known.mean(axis=0)) / np.where(spread > 0, spread, 1)

@@ -167,7 +167,7 @@ def test_rows_are_sequences_behind_the_step_that_lays_them_out(wrap):
     [
         (
             {"groups": [[0], slice(2)]},
-            r"groups must be lists of features or time steps, or {name: list}, got \[\[0\], sl",
+            r"groups must be lists of features or time steps, or {name: list}, got \[\[0\]",
         ),
         *(({"groups": groups}, r"groups must be lists .* got") for groups in ([], [[]], {"a": []}, [None], [[True]])),
         ({"groups": ["x0"], "by": "timestep"}, r"groups must be lists .* got"),
@@ -211,9 +211,7 @@ def frame_of(library):
     return library.DataFrame(dict(zip("abcd", table.T, strict=True)))
 
 
-@pytest.mark.parametrize(
-    "columns", [range(4), pd.MultiIndex.from_product([["a", "b"], [0, 1]])], ids=["numbers", "two"]
-)
+@pytest.mark.parametrize("columns", [range(4), pd.MultiIndex.from_product([["a", "b"], [0, 1]])], ids=type)
 @pytest.mark.parametrize("as_list", [False, True])
 def test_frames_of_pandas_keep_their_columns_and_index(columns, as_list):
     frame = pd.DataFrame(np.arange(12.0).reshape(3, 4), index=list("xyz"), columns=columns)
