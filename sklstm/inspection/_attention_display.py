@@ -1,5 +1,6 @@
 """Pictures of what a network with attention looks at."""
 
+import numpy as np
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._plotting import _validate_style_kwargs
 
@@ -98,15 +99,16 @@ class AttentionDisplay:
             The display, with what was drawn as attributes.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
-        axis = TimeAxis(len(self.weights), self.times, self.tokens, time_name)
+        weights = np.asarray(self.weights)
+        axis = TimeAxis(len(weights), self.times, self.tokens, time_name)
         values = None if self.tokens is not None else self.values
         panels, self.sequence_ = make_stack(ax, axis, values, self.feature_names, [1.4])
         self.axes_, self.ax_, self.figure_ = panels[:, 0], panels[-1, 0], panels[0, 0].figure
         panels[-1, 1].set_axis_off()
         style = _validate_style_kwargs({"fill": True, "color": BLUE, "alpha": 0.8}, kwargs)
-        self.weights_ = self.ax_.stairs(self.weights, axis.edges, **style)
+        self.weights_ = self.ax_.stairs(weights, axis.edges, **style)
         even = {"color": "0.2", "linestyle": "--", "linewidth": 1, "label": "all alike"}
-        self.even_ = self.ax_.axhline(1 / len(self.weights), **even)
+        self.even_ = self.ax_.axhline(1 / len(weights), **even)
         self.ax_.legend(handles=[self.even_], frameon=False)
         self.ax_.set(ylabel="weight", ylim=(0, None), xlim=axis.edges[[0, -1]])
         axis.label(self.ax_)

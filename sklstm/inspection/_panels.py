@@ -58,6 +58,7 @@ class TimeAxis:
 
     def __init__(self, n_timesteps, times=None, tokens=None, name=None):
         self._tokens = tokens
+        times = None if times is None else np.asarray(times)
         has_times = times is not None and (times[1:] > times[:-1]).all()
         self.at = times if has_times else np.arange(n_timesteps)
         self.edges = _edges(self.at)
@@ -99,18 +100,24 @@ def _edges(at):
     return np.concatenate([at[:1] - half[:1], at[:-1] + half, at[-1:] + half[-1:]])
 
 
-def heat_map(ax, axis, table, **kwargs):
-    """Draw a table (n_timesteps, n_rows), its first row on top; what is missing is grey."""
+def heat_map(ax, axis, table, style, **kwargs):
+    """Draw a table (n_timesteps, n_rows), its first row on top; what is missing is grey.
+
+    Keyword arguments replace those of the style, and a norm its limits too.
+    """
+    if "norm" in kwargs:
+        style = {"cmap": style["cmap"]}
     rows = np.arange(table.shape[1] + 1) - 0.5
     ax.set_facecolor(MISSING)
-    image = ax.pcolormesh(axis.edges, rows, np.ma.masked_invalid(table).T, **kwargs)
+    image = ax.pcolormesh(axis.edges, rows, np.ma.masked_invalid(table).T, **{**style, **kwargs})
     ax.set_ylim(rows[-1], rows[0])
     return image
 
 
 def diverging(table, share=1.0):
     """Colours that are neutral at zero, and that tell apart this share of the values."""
-    highest = np.nanquantile(np.abs(table), share) or 1.0
+    known = np.abs(table[np.isfinite(table)])
+    highest = (np.quantile(known, share) if len(known) else 0) or 1.0
     return {"cmap": DIVERGING, "vmin": -highest, "vmax": highest}
 
 
@@ -145,7 +152,7 @@ def draw_sequence(ax, colours, axis, values, feature_names):
     known = np.ma.masked_invalid(values)
     spread = np.ma.filled(known.std(axis=0), 0)
     deviations = (known - known.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    image = heat_map(ax, axis, deviations.filled(np.nan), cmap="PuOr_r", vmin=-3, vmax=3)
+    image = heat_map(ax, axis, deviations.filled(np.nan), {"cmap": "PuOr_r", "vmin": -3, "vmax": 3})
     name_rows(ax, feature_names)
     ax.figure.colorbar(image, cax=colours, label="z-score")
     return image
@@ -155,6 +162,7 @@ def make_stack(ax, axis, values, feature_names, heights):
     """Panels as `make_panels` makes them, below one of the sequence unless `values` is None; and what that shows."""
     if values is None:
         return make_panels(ax, heights), None
+    values = np.asarray(values)
     n_features = values.shape[1]
     height = 1.1 if n_features == 1 else 0.4 + 0.2 * min(n_features, MOST_ROWS)
     panels = make_panels(ax, [height, *heights])

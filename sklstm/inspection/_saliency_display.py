@@ -113,13 +113,14 @@ class SaliencyDisplay:
             The display, with what was drawn as attributes.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
-        n_timesteps, n_features = self.attributions.shape
+        attributions = np.asarray(self.attributions)
+        n_timesteps, n_features = attributions.shape
         axis = TimeAxis(n_timesteps, self.times, self.tokens, time_name)
         has_bars = self.tokens is None
         columns = (34, 8, 1) if has_bars else (40, 1)
         (panels,) = make_panels(ax, [max(1.2, 0.5 + 0.25 * min(n_features, MOST_ROWS))], columns=columns)
         self.ax_, self.axes_, self.figure_ = panels[0], panels[:-1], panels[0].figure
-        self.heatmap_ = heat_map(self.ax_, axis, self.attributions, **{**diverging(self.attributions), **kwargs})
+        self.heatmap_ = heat_map(self.ax_, axis, attributions, diverging(attributions), **kwargs)
         self.figure_.colorbar(self.heatmap_, cax=panels[-1], label="attribution")
         if has_bars:
             name_rows(self.ax_, names_of(self.feature_names, n_features))
