@@ -159,14 +159,17 @@ class ForecastDisplay:
     def _draw(self, values, times, style, user_style):
         if values is None:
             return None
-        style = _validate_style_kwargs({"markevery": alone(values), **style}, user_style or {})
+        if "marker" not in (user_style or {}):
+            style = {"markevery": alone(values), **style}
+        style = _validate_style_kwargs(style, user_style or {})
         return self.ax_.plot(times, values, **style)[0]
 
     def _draw_bands(self, times, band_kwargs):
         if self.lower is None:
             return []
         bands = []
-        for k, (low, high) in enumerate(zip(np.transpose(self.lower), np.transpose(self.upper), strict=True)):
+        lower, upper = (np.reshape(bound, (len(times), -1)).T for bound in (self.lower, self.upper))
+        for k, (low, high) in enumerate(zip(lower, upper, strict=True)):
             name = None if self.interval_names is None else self.interval_names[k]
             style = {"facecolor": BLUE, "alpha": min(0.2 + 0.15 * k, 0.8), "linewidth": 0, "label": name}
             style = _validate_style_kwargs(style, band_kwargs or {})
@@ -240,7 +243,8 @@ class ForecastDisplay:
 
         feature : int or str, default=0
             The feature of `X` that is forecast, to be drawn as what was before, where that is not drawn as what came.
-            None draws nothing.
+            Of rows that a :class:`~sklstm.preprocessing.ToSequences` at the start of a Pipeline lays out, one of the
+            features behind it. None draws nothing.
 
         ahead : int, default=1
             How many time steps after the last one seen (with ``return_sequences=True``, after each step) the forecast
@@ -268,7 +272,8 @@ class ForecastDisplay:
         Raises
         ------
         ValueError
-            If there is no such sequence, output or feature, if `y` does not go with it, or `estimator` is a classifier.
+            If there is no such sequence, output or feature, if `y` does not go with it, if `estimator` is a classifier,
+            or an argument is not of the type above.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         if is_classifier(estimator):

@@ -186,6 +186,8 @@ def test_a_value_between_gaps_has_a_marker(history, marked):
     line = ForecastDisplay.from_predictions(None, [1.0], history=history).history_line_
     assert line.get_marker() == "."
     assert_array_equal(line.get_markevery(), marked)
+    own = ForecastDisplay.from_predictions(None, [1.0], history=history, history_kwargs={"marker": "s"})
+    assert own.history_line_.get_markevery() is None
 
 
 @pytest.mark.parametrize(("style", "color"), [({"facecolor": "red"}, "red"), ({"c": "red"}, "red"), ({}, "#0072b2")])
@@ -197,9 +199,11 @@ def test_bands_are_coloured_as_asked(style, color):
 
 
 def test_a_display_is_drawn_from_lists():
-    display = ForecastDisplay(y_pred=[1, 2], times=[0, 1], lower=[[0], [1]], upper=[[2], [3]], history=[0, 1])
-    display.history_times = [-1, 0]
+    display = ForecastDisplay(
+        y_pred=[1, 2], times=[0, 1], lower=[0, 1], upper=[2, 3], history=[0, 1], history_times=[-1, 0]
+    )
     assert_array_equal(display.plot().line_.get_ydata(), [1, 2])
+    assert len(display.bands_) == 1
 
 
 def test_classifiers_are_refused():

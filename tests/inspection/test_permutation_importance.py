@@ -266,6 +266,16 @@ def test_targets_at_each_step(padded):
         assert np.argmax(result.importances_mean) == 1
 
 
+def test_gaps_at_each_step_of_an_array():
+    X = as_sequences(ragged()).to_array()
+    y = X[..., 1].copy()
+    X[::3, -1, :2] = X[1::2, 1, 2] = np.nan
+    model = LSTMRegressor(3, missing="decay", return_sequences=True, max_iter=20, random_state=0).fit(X, y)
+    for scoring in (None, sequence_scorer("neg_mean_absolute_error")):
+        result = permutation_importance(model, X, y, scoring=scoring, random_state=0)
+        assert np.argmax(result.importances_mean) == 1
+
+
 def test_several_scores_are_a_dict():
     results = score(lambda x: x[0, 0], ragged(), scoring=["r2", "neg_mean_absolute_error"])
     assert sorted(results) == ["neg_mean_absolute_error", "r2"]
