@@ -69,7 +69,10 @@ def forecast(estimator, X, coverage):
     by_step = model._network.architecture.return_sequences
     if by_step and len(seen) > 1:
         raise ValueError(f"With return_sequences=True, sequence must be one number, but it chooses {len(seen)}.")
-    rows = (lambda predictions: predictions[0][: seen.lengths[0]]) if by_step else np.asarray
+
+    def rows(predictions):
+        return predictions[0][: seen.lengths[0]] if by_step else predictions  # without padding
+
     if isinstance(model._loss, GaussianNLL):
         mean, std = (rows(part) for part in model.predict(X, return_std=True))
         margin = norm.ppf((1 + coverage) / 2) * std

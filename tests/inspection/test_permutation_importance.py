@@ -266,6 +266,7 @@ def test_targets_at_each_step(padded):
         assert np.argmax(result.importances_mean) == 1
 
 
+@pytest.mark.filterwarnings("ignore:Training reached max_iter")
 def test_gaps_at_each_step_of_an_array():
     X = as_sequences(ragged()).to_array()
     y = X[..., 1].copy()
