@@ -20,17 +20,23 @@ ACTIVATIONS = {"tanh": np.tanh, "relu": lambda z: np.maximum(z, 0), "logistic": 
 RECURRENT_ACTIVATIONS = {"logistic": logistic, "hard_sigmoid": lambda z: np.clip(z / 6 + 0.5, 0, 1)}
 
 
+# A step returns h, c, and by name what else there is to see of the units.
+
+
 def lstm_step(x, h, c, W_x, W_h, v, a, s):
     z_i, z_f, z_g, z_o = np.split(x @ W_x + h @ W_h + v, 4)
-    c = s(z_f) * c + s(z_i) * a(z_g)
-    return s(z_o) * a(c), c
+    i, f, g, o = s(z_i), s(z_f), a(z_g), s(z_o)
+    c = f * c + i * g
+    return o * a(c), c, {"input gate": i, "forget gate": f, "candidate": g, "output gate": o, "cell state": c}
 
 
 def peephole_step(x, h, c, W_x, W_h, v, a, s):
     b, (p_i, p_f, p_o) = v[: 4 * len(h)], np.split(v[4 * len(h) :], 3)
     z_i, z_f, z_g, z_o = np.split(x @ W_x + h @ W_h + b, 4)
-    new_c = s(z_f + p_f * c) * c + s(z_i + p_i * c) * a(z_g)
-    return s(z_o + p_o * new_c) * a(new_c), new_c
+    i, f, g = s(z_i + p_i * c), s(z_f + p_f * c), a(z_g)
+    c = f * c + i * g
+    o = s(z_o + p_o * c)
+    return o * a(c), c, {"input gate": i, "forget gate": f, "candidate": g, "output gate": o, "cell state": c}
 
 
 def gru_step(x, h, c, W_x, W_h, v, a, s):
@@ -38,11 +44,12 @@ def gru_step(x, h, c, W_x, W_h, v, a, s):
     h_r, h_u, h_q = np.split(h @ W_h, 3)
     b_m, b_r, b_u, b_q = np.split(v, 4)
     r, u = s(x_r + h_r + b_r), s(x_u + h_u + b_u)
-    return (1 - u) * a(x_m + b_m + r * (h_q + b_q)) + u * h, c
+    m = a(x_m + b_m + r * (h_q + b_q))
+    return (1 - u) * m + u * h, c, {"candidate": m, "reset gate": r, "update gate": u}
 
 
 def rnn_step(x, h, c, W_x, W_h, v, a, s):
-    return a(x @ W_x + h @ W_h + v), c
+    return a(x @ W_x + h @ W_h + v), c, {}
 
 
 CELLS = {"lstm": lstm_step, "peephole": peephole_step, "gru": gru_step, "rnn": rnn_step}
@@ -70,8 +77,12 @@ def _outputs_of_one(network, x, gaps, shift, scale):
     return seen @ part(network, "output.W") + part(network, "output.b")
 
 
-def hidden(network, x, shift, scale, gaps=None):
-    """The top layers' h at every time step, and after the last they take."""
+def hidden(network, x, shift, scale, gaps=None, shown=None):
+    """The top layers' h at every time step, and after the last they take.
+
+    A dict that is passed as `shown` is filled: by the name of each layer, its gates and states at every time step.
+    """
+    shown = {} if shown is None else shown
     architecture, F = network.architecture, x.shape[1]
     inputs = (x - shift[-F:]) * scale[-F:]
     if architecture.skip_connection:
@@ -85,11 +96,14 @@ def hidden(network, x, shift, scale, gaps=None):
     if architecture.missing == "decay":
         inputs, gamma = decayed(network, inputs, np.minimum(elapsed(x, gaps) * scale[:F], 1e9))
     for level in range(len(architecture.hidden_layer_sizes)):
-        forward = _layer(network, f"layer_{level}", inputs, gamma if level == 0 else None)
+        name = f"layer_{level}"
+        shown[name] = _layer(network, name, inputs, gamma if level == 0 else None)
+        forward = shown[name]["hidden state"]
         last = forward[-1]
         if architecture.bidirectional:
-            back = _layer(network, f"layer_{level}.reverse", inputs[::-1])
-            forward, last = np.hstack([forward, back[::-1]]), np.hstack([last, back[-1]])
+            back = _layer(network, f"{name}.reverse", inputs[::-1])
+            shown[f"{name}.reverse"] = back = {which: table[::-1] for which, table in back.items()}
+            forward, last = np.hstack([forward, back["hidden state"]]), np.hstack([last, back["hidden state"][0]])
         inputs = forward
     return inputs, last
 
@@ -122,9 +136,9 @@ def _layer(network, name, inputs, gamma=None):
     for t, x in enumerate(inputs):
         if gamma is not None:
             h, c = gamma[t] * h, gamma[t] * c
-        h, c = CELLS[architecture.cell](x, h, c, W_x, W_h, v, a, s)
-        found.append(h)
-    return np.array(found)
+        h, c, gates = CELLS[architecture.cell](x, h, c, W_x, W_h, v, a, s)
+        found.append({**gates, "hidden state": h})
+    return {name: np.array([each[name] for each in found]) for name in found[0]}
 
 
 def _pooled(network, h, last):

@@ -24,42 +24,6 @@ def fitted(cell, **parameters):
     return model.fit(SEQUENCES, Y)
 
 
-def expected_gates(model, x, layer, reverse, h, c):
-    """By the equations of the cell, from what the layer reads and its states one step before."""
-    network, name = model._network, f"layer_{layer}{'.reverse' * reverse}"
-    if layer:
-        below = model._network.derived(hidden_layer_sizes=(4,), return_sequences=True, pooling="last")
-        inputs, _ = naive.hidden(below, x, model._shift, model._scale)
-    else:
-        n_features = x.shape[1]
-        inputs = (x - model._shift[-n_features:]) * model._scale[-n_features:]
-        if model.skip_connection_:
-            inputs = (np.diff(x, axis=0, prepend=x[:1]) - model._shift[:n_features]) * model._scale[:n_features]
-    W_x, W_h, v = (network.part(f"{name}.{which}") for which in ["W_x", "W_h", "v"])
-    shift = -1 if reverse else 1
-    h_before, c_before = (np.roll(state, shift, axis=0) for state in (h, c))
-    h_before[-1 if reverse else 0] = c_before[-1 if reverse else 0] = 0
-    n_units = h.shape[1]
-    if model.cell == "gru":
-        m, r, u = np.split(inputs @ W_x, 3, axis=1)
-        h_r, h_u, h_q = np.split(h_before @ W_h, 3, axis=1)
-        b_m, b_r, b_u, b_q = np.split(v, 4)
-        reset, update = naive.logistic(r + h_r + b_r), naive.logistic(u + h_u + b_u)
-        candidate = np.tanh(m + b_m + reset * (h_q + b_q))
-        return {"candidate": candidate, "reset gate": reset, "update gate": update}
-    if model.cell == "rnn":
-        return {}
-    p_i, p_f, p_o = np.split(v[4 * n_units :], 3) if model.cell == "peephole" else (0, 0, 0)
-    z_i, z_f, z_g, z_o = np.split(inputs @ W_x + h_before @ W_h + v[: 4 * n_units], 4, axis=1)
-    gates = {
-        "input gate": naive.logistic(z_i + p_i * c_before),
-        "forget gate": naive.logistic(z_f + p_f * c_before),
-        "candidate": np.tanh(z_g),
-    }
-    cell_state = gates["forget gate"] * c_before + gates["input gate"] * gates["candidate"]
-    return {**gates, "output gate": naive.logistic(z_o + p_o * cell_state), "cell state": cell_state}
-
-
 @pytest.mark.parametrize("layer", [0, 1])
 @pytest.mark.parametrize(
     "parameters",
@@ -70,19 +34,14 @@ def expected_gates(model, x, layer, reverse, h, c):
 def test_gates_follow_the_equations(cell, parameters, layer):
     model = fitted(cell, **parameters)
     for direction in ["forward", "backward"][: 1 + model.bidirectional]:
-        reverse = direction == "backward"
-        for x, found in zip(
-            SEQUENCES, gate_activations(model, SEQUENCES, layer=layer, direction=direction), strict=True
-        ):
-            h = found.pop("hidden state")
-            expected = expected_gates(model, x, layer, reverse, h, found.get("cell state", h))
-            assert list(found) == list(expected)
-            for name in expected:
-                assert_allclose(found[name], expected[name], rtol=1e-9, atol=1e-12, err_msg=f"{name}, {direction}")
-            sizes = model.hidden_layer_sizes[: layer + 1]
-            part = model._network.derived(hidden_layer_sizes=sizes, return_sequences=True, pooling="last")
-            h_all, _ = naive.hidden(part, x, model._shift, model._scale)
-            assert_allclose(h, np.split(h_all, 1 + model.bidirectional, axis=1)[reverse], rtol=1e-9, atol=1e-12)
+        found = gate_activations(model, SEQUENCES, layer=layer, direction=direction)
+        for x, activations in zip(SEQUENCES, found, strict=True):
+            shown = {}
+            naive.hidden(model._network, x, model._shift, model._scale, shown=shown)
+            expected = shown[f"layer_{layer}" + ".reverse" * (direction == "backward")]
+            assert list(activations) == list(expected)
+            for name, table in expected.items():
+                assert_allclose(activations[name], table, rtol=1e-9, atol=1e-12, err_msg=f"{name}, {direction}")
 
 
 def test_the_last_layer_may_be_counted_from_the_end():

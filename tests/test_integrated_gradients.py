@@ -1,5 +1,6 @@
 """Attributions of predictions to values: complete, in the units of the prediction, and to whom they belong."""
 
+import re
 import warnings
 
 import naive
@@ -72,7 +73,8 @@ def test_targets_by_number():
     assert_allclose(integrated_gradients(several, RAGGED, target=-2).predictions, several.predict(RAGGED)[:, 0])
     quantiles = LSTMRegressor(4, loss="quantile", quantile=[0.1, 0.9], **TRAINING).fit(RAGGED, Y)
     assert_allclose(integrated_gradients(quantiles, RAGGED, target=1).predictions, quantiles.predict(RAGGED)[:, 1])
-    for model, target in [(several, None), (several, 2), (several, (0, 0)), (quantiles, None), (quantiles, "a")]:
+    wrong = [None, 2, (0, 0), "a", True, [0], 1.0]
+    for model, target in [*((several, target) for target in wrong), (quantiles, None), (quantiles, False)]:
         with pytest.raises(ValueError, match=r"target=.* does not say which of the predictions, of shape \(2,\)"):
             integrated_gradients(model, RAGGED, target=target)
 
@@ -92,8 +94,9 @@ def test_classes():
     assert_allclose(
         integrated_gradients(three, RAGGED, target=2).predictions, three.decision_function(RAGGED)[:, 2], rtol=1e-9
     )
-    with pytest.raises(ValueError, match=r"target=3 is not among the classes \[0, 1, 2\]"):
-        integrated_gradients(three, RAGGED, target=3)
+    for target in (3, [0], [0, 1, 2], "a"):
+        with pytest.raises(ValueError, match=rf"target={re.escape(repr(target))} is not among the classes \[0, 1, 2\]"):
+            integrated_gradients(three, RAGGED, target=target)
 
 
 def test_labels():
@@ -175,6 +178,9 @@ def test_form_baseline_and_pipeline():
     assert_array_equal(integrated_gradients(whole, X).attributions, integrated_gradients(model, X).attributions)
     with pytest.raises(ValueError, match="baseline must hold a value for each of the 2 features"):
         integrated_gradients(model, X, baseline=[0.0])
+    for baseline in (["a", "b"], [0.0, np.nan]):
+        with pytest.raises(ValueError, match=r"[Bb]aseline (must hold real numbers|contains NaN)"):
+            integrated_gradients(model, X, baseline=baseline)
     with pytest.raises(ValueError, match="step is for estimators"):
         integrated_gradients(model, X, step=0)
 

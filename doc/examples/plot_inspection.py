@@ -43,22 +43,22 @@ _ = TrainingCurveDisplay.from_estimator(model)
 # The stay is on top, each sign in its own standard deviations. Below, yellow gates are open and dark ones shut: where a
 # forget gate is open, the unit keeps what it has stored. At the bottom is what is stored.
 stay = int(np.flatnonzero((y_test == 1) & (X_test.lengths > 48))[0])
-hours = {"sequence": stay, "time_name": "hour of the stay"}
-_ = GateDisplay.from_estimator(model, X_test, **hours)
+shown = {"sequence": stay, "time_name": "hour of the stay"}
+_ = GateDisplay.from_estimator(model, X_test, **shown)
 
 # %%
 # Where attention goes
 # --------------------
 #
 # The output is made of a mean of the states, with these weights. They go to the last hours.
-_ = AttentionDisplay.from_estimator(model, X_test, **hours)
+_ = AttentionDisplay.from_estimator(model, X_test, **shown)
 
 # %%
 # What the prediction owes to each value
 # --------------------------------------
 #
 # Red values raise the log odds of a deterioration, blue ones lower them, compared with an average stay.
-_ = SaliencyDisplay.from_estimator(model, X_test, **hours)
+_ = SaliencyDisplay.from_estimator(model, X_test, **shown)
 
 # %%
 # Over all stays: which signs matter, and which hours
@@ -97,6 +97,6 @@ _ = ForecastDisplay.from_estimator(
     [stay[:-1] for stay in X_test],
     [stay[1:, 0] for stay in X_test],
     target_name="heart rate, beats/min",
-    **hours,
+    **shown,
 )
 plt.show()

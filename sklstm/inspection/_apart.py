@@ -1,6 +1,6 @@
 """A fitted estimator taken apart, and one sequence as its network sees it."""
 
-from dataclasses import dataclass
+from copy import copy
 from numbers import Integral
 
 import numpy as np
@@ -9,31 +9,8 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from ..base import BaseLSTM
-from ..preprocessing import SequenceTokenizer
-from ..sequences import Sequences
+from ..preprocessing import SequenceTokenizer, ToSequences
 from ..validation import as_sequences
-
-
-@dataclass
-class SequenceView:
-    """One sequence behind all transformers.
-
-    `X` holds it alone, for the network; `tokens` are the words of a network with an embedding, else None.
-    """
-
-    X: Sequences
-    feature_names: np.ndarray
-    tokens: np.ndarray | None
-
-    @property
-    def values(self):
-        """The time steps, (n_timesteps, n_features)."""
-        return self.X[0]
-
-    @property
-    def times(self):
-        """When they were taken, (n_timesteps,), or None."""
-        return self.X.times
 
 
 def take_apart(estimator):
@@ -43,7 +20,7 @@ def take_apart(estimator):
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
         elif isinstance(estimator, Pipeline):
-            steps += [step for _, step in estimator.steps[:-1] if step not in (None, "passthrough")]
+            steps += [step for _, step in estimator.steps[:-1] if not _does_nothing(step)]
             estimator = estimator.steps[-1][1]
         else:
             raise ValueError(
@@ -54,40 +31,97 @@ def take_apart(estimator):
     return steps, estimator
 
 
+def prepared(steps, X):
+    """X behind the steps."""
+    for step in steps:
+        X = step.transform(X)
+    return X
+
+
 def prepare(estimator, X):
     """The recurrent estimator, and X as it reaches that."""
     steps, model = take_apart(estimator)
-    for step in steps:
-        X = step.transform(X)
-    return model, X
+    return model, prepared(steps, X)
+
+
+def behind_layout(estimator, X):
+    """The estimator without first steps that say how X is laid out, and X as sequences behind these."""
+    if hasattr(estimator, "best_estimator_"):
+        best, X = behind_layout(estimator.best_estimator_, X)
+        if best is not estimator.best_estimator_:
+            estimator = copy(estimator)  # it scores as the search does
+            estimator.best_estimator_ = best
+    while isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
+        step = estimator.steps[0][1]
+        if not (_does_nothing(step) or isinstance(step, ToSequences)):
+            break
+        estimator, X = estimator[1:], X if _does_nothing(step) else step.transform(X)
+    return estimator, X
+
+
+def _does_nothing(step):
+    return step is None or (isinstance(step, str) and step == "passthrough")
+
+
+def chosen_rows(X, sequence):
+    """The numbers, from 0 on, of the sequences that are chosen by a number, a slice or several numbers."""
+    n_sequences = _n_sequences(X)
+    if isinstance(sequence, Integral | str):
+        return np.array([_row(sequence, n_sequences)])
+    try:
+        rows = np.arange(n_sequences)[sequence if isinstance(sequence, slice) else np.asarray(sequence)]
+    except (IndexError, ValueError):
+        rows = np.empty(0)
+    if rows.ndim != 1 or not len(rows):
+        raise ValueError(f"sequence={sequence!r} must hold numbers of some of the {n_sequences} sequences of X.")
+    return rows
 
 
 def one_sequence(X, sequence):
     """The X of one sequence, in the form of X."""
-    n_sequences = _num_samples(X)
-    if not isinstance(sequence, Integral) or not -n_sequences <= sequence < n_sequences:
+    return _safe_indexing(X, [_row(sequence, _n_sequences(X))])
+
+
+def _row(sequence, n_sequences):
+    is_number = isinstance(sequence, Integral) and not isinstance(sequence, bool)
+    if not is_number or not -n_sequences <= sequence < n_sequences:
         raise ValueError(f"sequence={sequence!r} must be the number of one of the {n_sequences} sequences of X.")
-    return _safe_indexing(X, [int(sequence) % n_sequences])
+    return int(sequence) % n_sequences
+
+
+def _n_sequences(X):
+    if isinstance(X, str | bytes):
+        raise ValueError("X is a single text, but must hold several: pass [X].")
+    if isinstance(X, dict | set) or not getattr(X, "shape", hasattr(X, "__len__")):
+        raise ValueError(f"X must be an array, a data frame, a list or Sequences, got {X!r}.")
+    if not _num_samples(X):
+        raise ValueError("X holds no sequences: at least one is needed.")
+    return _num_samples(X)
 
 
 def look_at(estimator, X, sequence):
-    """The recurrent estimator, and one of the sequences as it reaches that."""
-    steps, _ = take_apart(estimator)
-    model, X = prepare(estimator, one_sequence(X, sequence))
-    X = as_sequences(X)
-    names = _names_of(model, X)
-    if model.embedding_dim is None:
-        return model, SequenceView(X, names, tokens=None)
-    numbers = X.values[:, 0].astype(np.int64)
-    readable = steps and isinstance(steps[-1], SequenceTokenizer)
-    tokens = steps[-1].inverse_transform([numbers])[0] if readable else numbers.astype(str)
-    return model, SequenceView(X, names, tokens)
+    """The recurrent estimator, one of the sequences as it reaches that, and what is known of its steps and features.
+
+    This last is a dict of "feature_names", "times" (n_timesteps,) and "tokens", the words of a network with an
+    embedding; of times and tokens None where there are none.
+    """
+    steps, model = take_apart(estimator)
+    one = as_sequences(prepared(steps, one_sequence(X, sequence)))
+    about = {"feature_names": _names_of(model, one), "times": one.times, "tokens": None}
+    if model._network.architecture.embedding_dim:
+        numbers = one.values[:, 0].astype(np.int64)
+        readable = steps and isinstance(steps[-1], SequenceTokenizer)
+        about["tokens"] = steps[-1].inverse_transform([numbers])[0] if readable else numbers.astype(str)
+    return model, one, about
 
 
-def _names_of(model, X):
-    if X.feature_names is not None:
-        return X.feature_names
-    names = getattr(model, "feature_names_in_", ())
-    if len(names) == X.n_features:  # those of a table are its columns', which are time steps
-        return names
-    return np.array([f"x{k}" for k in range(X.n_features)], dtype=object)
+def _names_of(model, sequences):
+    names = sequences.feature_names
+    if names is None and len(getattr(model, "feature_names_in_", ())) == sequences.n_features:
+        names = model.feature_names_in_  # those of a table are its columns', which are time steps
+    return names_of(names, sequences.n_features)
+
+
+def names_of(feature_names, n_features):
+    """The names of features, or those that scikit-learn gives to features without."""
+    return np.array([f"x{k}" for k in range(n_features)] if feature_names is None else feature_names, dtype=object)

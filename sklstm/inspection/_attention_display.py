@@ -99,15 +99,16 @@ class AttentionDisplay:
             The display, with what was drawn as attributes.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
-        axis = TimeAxis(len(self.weights), self.times, self.tokens, time_name)
+        weights = np.asarray(self.weights)
+        axis = TimeAxis(len(weights), self.times, self.tokens, time_name)
         values = None if self.tokens is not None else self.values
         panels, self.sequence_ = make_stack(ax, axis, values, self.feature_names, [1.4])
         self.axes_, self.ax_, self.figure_ = panels[:, 0], panels[-1, 0], panels[0, 0].figure
         panels[-1, 1].set_axis_off()
         style = _validate_style_kwargs({"fill": True, "color": BLUE, "alpha": 0.8}, kwargs)
-        self.weights_ = self.ax_.stairs(self.weights, axis.edges, **style)
+        self.weights_ = self.ax_.stairs(weights, axis.edges, **style)
         even = {"color": "0.2", "linestyle": "--", "linewidth": 1, "label": "all alike"}
-        self.even_ = self.ax_.axhline(1 / len(self.weights), **even)
+        self.even_ = self.ax_.axhline(1 / len(weights), **even)
         self.ax_.legend(handles=[self.even_], frameon=False)
         self.ax_.set(ylabel="weight", ylim=(0, None), xlim=axis.edges[[0, -1]])
         axis.label(self.ax_)
@@ -146,16 +147,11 @@ class AttentionDisplay:
             If there is no such sequence, or `estimator` does not end in a network with attention.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        model, view = look_at(estimator, X, sequence)
+        model, one, about = look_at(estimator, X, sequence)
         if not hasattr(model, "attention_weights"):
+            pooling = model._network.architecture.pooling
             raise ValueError(
-                f'AttentionDisplay needs a network with pooling="attention", but this one has {model.pooling!r}.'
+                f'AttentionDisplay needs a network with pooling="attention", but this one has {pooling!r}.'
             )
-        display = cls(
-            weights=np.asarray(model.attention_weights(view.X)[0]),
-            values=view.values,
-            feature_names=view.feature_names,
-            times=view.times,
-            tokens=view.tokens,
-        )
+        display = cls(weights=model.attention_weights(one)[0], values=one[0], **about)
         return display.plot(ax, time_name=time_name, **kwargs)

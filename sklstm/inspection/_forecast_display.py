@@ -1,17 +1,19 @@
 """Pictures of forecasts beside what came."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 from sklearn.utils._plotting import _validate_style_kwargs
 
+from ..sequences import real_array
 from ..validation import as_sequences
-from ._apart import one_sequence
-from ._forecasts import forecast, times_of_windows, times_within, usual_step
-from ._panels import BLUE, GREY, ORANGE, label_times
+from ._apart import behind_layout, chosen_rows
+from ._forecasts import forecast, when
+from ._panels import BLUE, GREY, ORANGE, alone, check_axes, label_times
 
 # More points than these on a line would hide it.
 MOST_POINTS = 80
@@ -134,44 +136,65 @@ class ForecastDisplay:
 
         if ax is None:
             _, ax = plt.subplots(figsize=(8, 3.6), layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
-        points = {"marker": "o" if len(self.times) <= MOST_POINTS else None, "markersize": 3.5}
-        before = {"color": GREY, "label": "before"}
+        self.ax_, self.figure_ = check_axes(ax), ax.figure
+        times = np.asarray(self.times)
+        points = {"marker": "o", "markersize": 3.5}
+        if len(times) <= MOST_POINTS:
+            points["markevery"] = None
+        before = {"color": GREY, "label": "before", "marker": "."}
         came = {"color": ORANGE, "label": "what came", **points, "linewidth": 0.8}
         forecast = {"color": BLUE, "label": "forecast", **points, "zorder": 3}
         self.history_line_ = self._draw(self.history, self.history_times, before, history_kwargs)
-        self.bands_ = self._draw_bands(band_kwargs)
-        self.true_line_ = self._draw(self.y_true, self.times, came, true_kwargs)
-        self.line_ = self._draw(self.y_pred, self.times, forecast, line_kwargs)
-        if self.history is not None and self.history_times[-1] < self.times[0]:
+        self.bands_ = self._draw_bands(times, band_kwargs)
+        self.true_line_ = self._draw(self.y_true, times, came, true_kwargs)
+        self.line_ = self._draw(self.y_pred, times, forecast, line_kwargs)
+        if self.history is not None and self.history_times[-1] < times[0]:
             ax.axvline(self.history_times[-1], color="0.7", linestyle=":", linewidth=1)
-        label_times(ax, self.times, self.time_name)
+        label_times(ax, times, self.time_name)
         ax.set_ylabel(self.target_name or "target")
-        ax.legend(frameon=False, ncols=5, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend(frameon=False, ncols=5, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
         return self
 
     def _draw(self, values, times, style, user_style):
         if values is None:
             return None
-        return self.ax_.plot(times, values, **_validate_style_kwargs(style, user_style or {}))[0]
+        if "marker" not in (user_style or {}):
+            style = {"markevery": alone(values), **style}
+        style = _validate_style_kwargs(style, user_style or {})
+        return self.ax_.plot(times, values, **style)[0]
 
-    def _draw_bands(self, band_kwargs):
+    def _draw_bands(self, times, band_kwargs):
         if self.lower is None:
             return []
         bands = []
-        for k in range(self.lower.shape[1]):
+        lower, upper = (np.reshape(bound, (len(times), -1)).T for bound in (self.lower, self.upper))
+        for k, (low, high) in enumerate(zip(lower, upper, strict=True)):
             name = None if self.interval_names is None else self.interval_names[k]
-            style = {"color": BLUE, "alpha": min(0.2 + 0.15 * k, 0.8), "linewidth": 0, "label": name}
+            style = {"facecolor": BLUE, "alpha": min(0.2 + 0.15 * k, 0.8), "linewidth": 0, "label": name}
             style = _validate_style_kwargs(style, band_kwargs or {})
-            if len(self.times) == 1:  # an area would have no width
-                middle = (self.lower[:, k] + self.upper[:, k]) / 2
-                style = {"color": style["color"], "label": name, "elinewidth": 1 + 2 * k, "capsize": 4, "fmt": "none"}
-                bands.append(self.ax_.errorbar(self.times, middle, self.upper[:, k] - middle, **style))
+            if len(times) == 1:  # an area would have no width
+                color = style.get("color", style["facecolor"])
+                style = {"color": color, "label": name, "elinewidth": 1 + 2 * k, "capsize": 4, "fmt": "none"}
+                bands.append(self.ax_.errorbar(times, (low + high) / 2, (high - low) / 2, **style))
             else:
-                bands.append(self.ax_.fill_between(self.times, self.lower[:, k], self.upper[:, k], **style))
+                bands.append(self.ax_.fill_between(times, low, high, **style))
         return bands
 
     @classmethod
+    @validate_params(
+        {
+            "estimator": [HasMethods(["predict"])],
+            "X": "no_validation",
+            "y": ["array-like", None],
+            "sequence": "no_validation",
+            "output": "no_validation",
+            "feature": [Integral, str, None],
+            "ahead": [Integral],
+            "coverage": [Interval(Real, 0, 1, closed="neither")],
+        },
+        prefer_skip_nested_validation=True,
+    )
     def from_estimator(
         cls,
         estimator,
@@ -186,10 +209,7 @@ class ForecastDisplay:
         target_name=None,
         time_name=None,
         ax=None,
-        line_kwargs=None,
-        band_kwargs=None,
-        true_kwargs=None,
-        history_kwargs=None,
+        **kwargs,
     ):
         """Draw what a fitted regressor forecasts.
 
@@ -223,7 +243,8 @@ class ForecastDisplay:
 
         feature : int or str, default=0
             The feature of `X` that is forecast, to be drawn as what was before, where that is not drawn as what came.
-            None draws nothing.
+            Of rows that a :class:`~sklstm.preprocessing.ToSequences` at the start of a Pipeline lays out, one of the
+            features behind it. None draws nothing.
 
         ahead : int, default=1
             How many time steps after the last one seen (with ``return_sequences=True``, after each step) the forecast
@@ -237,8 +258,11 @@ class ForecastDisplay:
             What stands beside the axes: what is forecast and in which unit, and what time is. By default the name of
             `feature`, if there is one, and what is known of the times.
 
-        ax, line_kwargs, band_kwargs, true_kwargs, history_kwargs
-            As in :meth:`plot`.
+        ax : matplotlib axes, default=None
+            Axes to draw on; None makes a new figure.
+
+        **kwargs : dict
+            `line_kwargs`, `band_kwargs`, `true_kwargs` and `history_kwargs`, as in :meth:`plot`.
 
         Returns
         -------
@@ -248,49 +272,36 @@ class ForecastDisplay:
         Raises
         ------
         ValueError
-            If there is no such sequence, output or feature, if `y` does not go with it, or `estimator` is a classifier.
+            If there is no such sequence, output or feature, if `y` does not go with it, if `estimator` is a classifier,
+            or an argument is not of the type above.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         if is_classifier(estimator):
             raise ValueError("ForecastDisplay needs a regressor, but estimator is a classifier.")
-        if not 0 < coverage < 1:
-            raise ValueError(f"coverage must be between 0 and 1, both excluded, got {coverage!r}.")
-        choose = one_sequence if isinstance(sequence, Integral) else _safe_indexing
-        part = choose(X, sequence)
-        forecasts, sequences = forecast(estimator, part, coverage), as_sequences(part)
-        if forecasts.by_step and len(sequences) > 1:
-            raise ValueError(f"With return_sequences=True, sequence must be one number, got {sequence!r}.")
-        y_true = None if y is None else forecasts.chosen(forecasts.of_target(choose(y, sequence)), output)
+        rows = chosen_rows(X, sequence)
+        check_consistent_length(X, y)
+        estimator, part = behind_layout(estimator, _safe_indexing(X, rows))
+        sequences, forecasts = as_sequences(part), forecast(estimator, part, coverage)
+        y_true = None if y is None else forecasts.chosen(forecasts.of_target(_safe_indexing(y, rows)), output)
         levels = forecasts.chosen(forecasts.table, output)
-        n_intervals, has_middle = forecasts.n_intervals, levels.shape[1] % 2
-        if len(sequences) > 1:
-            history_times, (times, default_name) = None, times_of_windows(sequences, ahead)
-        else:
-            history_times, default_name = times_within(sequences, forecasts.by_step)
-            step = usual_step(history_times)
-            start = history_times if forecasts.by_step else history_times[-1] + step * np.arange(len(levels))
-            times = start + ahead * step
+        times, history_times, default_name = when(sequences, forecasts, len(levels), ahead)
         name, history = _history_of(sequences, feature)
         if len(sequences) > 1 or (forecasts.by_step and y is not None):
-            history = history_times = None
-        display = cls(
-            y_pred=levels[:, n_intervals] if has_middle else None,
-            times=times,
-            y_true=y_true,
+            history = None
+        n_intervals, has_middle = forecasts.n_intervals, levels.shape[1] % 2
+        return cls.from_predictions(
+            y_true,
+            levels[:, n_intervals] if has_middle else None,
             lower=levels[:, :n_intervals] if n_intervals else None,
             upper=levels[:, ::-1][:, :n_intervals] if n_intervals else None,
-            interval_names=forecasts.interval_names,
+            interval_names=forecasts.interval_names if n_intervals else None,
+            times=times,
             history=history,
             history_times=None if history is None else history_times,
             target_name=name if target_name is None else target_name,
             time_name=default_name if time_name is None else time_name,
-        )
-        return display.plot(
-            ax,
-            line_kwargs=line_kwargs,
-            band_kwargs=band_kwargs,
-            true_kwargs=true_kwargs,
-            history_kwargs=history_kwargs,
+            ax=ax,
+            **kwargs,
         )
 
     @classmethod
@@ -308,10 +319,7 @@ class ForecastDisplay:
         target_name=None,
         time_name=None,
         ax=None,
-        line_kwargs=None,
-        band_kwargs=None,
-        true_kwargs=None,
-        history_kwargs=None,
+        **kwargs,
     ):
         """Draw forecasts that have been made.
 
@@ -338,7 +346,13 @@ class ForecastDisplay:
         history_times : array-like of shape (n_before,), default=None
             When that was. None numbers them up to 0, the last.
 
-        target_name, time_name, ax, line_kwargs, band_kwargs, true_kwargs, history_kwargs
+        target_name : str, default=None
+            What is forecast, and in which unit.
+
+        time_name : str, default=None
+            What stands below the time axis; by default "time" where there are `times`, else "time step".
+
+        ax, **kwargs
             As in :meth:`from_estimator`.
 
         Returns
@@ -349,7 +363,8 @@ class ForecastDisplay:
         Raises
         ------
         ValueError
-            If there is nothing to draw, a bound without the other, or arrays have different lengths.
+            If there is nothing to draw, a bound without the other or a lower one above the upper, or if arrays have
+            other shapes, lengths or kinds of values.
         """
         check_matplotlib_support(f"{cls.__name__}.from_predictions")
         if (lower is None) != (upper is None):
@@ -358,19 +373,23 @@ class ForecastDisplay:
             raise ValueError("There is nothing to draw: pass y_pred, or lower and upper.")
         if history is None and history_times is not None:
             raise ValueError("history_times was passed without history, to which it belongs.")
-        arrays = {"y_pred": y_pred, "y_true": y_true, "lower": lower, "upper": upper, "times": times}
-        arrays = {name: None if array is None else np.asarray(array) for name, array in arrays.items()}
-        check_consistent_length(*arrays.values())
+        arrays = {"y_pred": _values(y_pred, "y_pred"), "y_true": _values(y_true, "y_true")}
+        arrays |= {"lower": _values(lower, "lower", most_ndim=2), "upper": _values(upper, "upper", most_ndim=2)}
         n_steps = len(arrays["lower"] if y_pred is None else arrays["y_pred"])
-        for bound in ("lower", "upper"):
-            if arrays[bound] is not None:
-                arrays[bound] = arrays[bound].reshape(n_steps, -1)
-        if times is None:
-            arrays["times"] = np.arange(n_steps) + (history is not None)
+        arrays["times"] = _times(np.arange(n_steps) + (history is not None) if times is None else times, "times")
+        for name, array in arrays.items():
+            if array is not None and len(array) != n_steps:
+                raise ValueError(f"{name} holds {len(array)} time steps, but there are forecasts for {n_steps}.")
+        if lower is not None:
+            arrays["lower"], arrays["upper"] = _bounds(arrays["lower"], arrays["upper"], interval_names)
+        history = _values(history, "history")
         if history is not None:
-            history = np.asarray(history)
-            history_times = np.arange(1 - len(history), 1) if history_times is None else np.asarray(history_times)
-            check_consistent_length(history, history_times)
+            before = np.arange(1 - len(history), 1) if history_times is None else history_times
+            history_times = _times(before, "history_times")
+            if len(history_times) != len(history):
+                raise ValueError(f"history_times holds {len(history_times)} times for the {len(history)} of history.")
+            if (history_times.dtype.kind == "M") != (arrays["times"].dtype.kind == "M"):
+                raise ValueError("times and history_times must both be numbers or both be datetime64.")
         display = cls(
             **arrays,
             interval_names=interval_names,
@@ -379,13 +398,41 @@ class ForecastDisplay:
             target_name=target_name,
             time_name=("time step" if times is None else "time") if time_name is None else time_name,
         )
-        return display.plot(
-            ax,
-            line_kwargs=line_kwargs,
-            band_kwargs=band_kwargs,
-            true_kwargs=true_kwargs,
-            history_kwargs=history_kwargs,
+        return display.plot(ax, **kwargs)
+
+
+def _values(values, name, most_ndim=1):
+    """Real numbers, a row a time step."""
+    if values is None:
+        return None
+    values = real_array(values, name)
+    if not 1 <= values.ndim <= most_ndim or not values.size:
+        shape = "(n_steps,)" + " or (n_steps, n_intervals)" * (most_ndim == 2)
+        raise ValueError(f"{name} must be an array of shape {shape} that is not empty, got the shape {values.shape}.")
+    return values
+
+
+def _times(times, name):
+    times = np.asarray(times)
+    if times.ndim != 1 or times.dtype.kind not in "iufM":
+        raise ValueError(
+            f"{name} must be a one-dimensional array of numbers or datetime64, got {times.dtype} of shape "
+            f"{times.shape}."
         )
+    return times
+
+
+def _bounds(lower, upper, names):
+    """Bounds of shape (n_steps, n_intervals)."""
+    if lower.shape != upper.shape:
+        raise ValueError(f"lower has the shape {lower.shape}, but upper {upper.shape}.")
+    lower, upper = lower.reshape(len(lower), -1), upper.reshape(len(upper), -1)
+    if (lower > upper).any():
+        step, k = np.argwhere(lower > upper)[0]
+        raise ValueError(f"lower is above upper at time step {step}: {lower[step, k]} > {upper[step, k]}.")
+    if names is not None and (isinstance(names, str) or len(names) != lower.shape[1]):
+        raise ValueError(f"interval_names must list {lower.shape[1]} names, one an interval, got {names!r}.")
+    return lower, upper
 
 
 def _history_of(sequences, feature):

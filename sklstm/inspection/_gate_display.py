@@ -91,8 +91,8 @@ class GateDisplay:
             hidden state.
 
         sort_units : bool, default=True
-            Whether units whose memory takes a similar course stand beside each other, in all panels alike. False keeps
-            their numbers' order.
+            Whether units whose memory (without one, what is drawn first) takes a similar course stand beside each
+            other, in all panels alike. False keeps their numbers' order.
 
         time_name : str, default=None
             What stands below the time axis; by default "time" where there are times, else "time step".
@@ -108,35 +108,30 @@ class GateDisplay:
         Raises
         ------
         ValueError
-            If a name is not among the activations.
+            If `names` are not some of the activations, or `ax` is no axes of a grid.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
-        memory = next(name for name in MEMORIES if name in self.activations)
-        names = self._default_names(memory) if names is None else names
-        unknown = [name for name in names if name not in self.activations]
-        if unknown:
-            raise ValueError(f"names has {unknown[0]!r}, but the cell has {', '.join(self.activations)}.")
-        n_timesteps, n_units = self.activations[memory].shape
-        self.unit_order_ = _by_similarity(self.activations[memory]) if sort_units else np.arange(n_units)
+        activations = {name: np.asarray(table, dtype=np.float64) for name, table in self.activations.items()}
+        names = _checked(names, activations)
+        memory = activations[next((name for name in MEMORIES if name in activations), names[0])]
+        n_timesteps, n_units = memory.shape
+        self.unit_order_ = _by_similarity(memory) if sort_units else np.arange(n_units)
         axis = TimeAxis(n_timesteps, self.times, self.tokens, time_name)
         values = None if self.tokens is not None else self.values
         panels, self.sequence_ = make_stack(ax, axis, values, self.feature_names, [1.0] * len(names))
         self.axes_, self.figure_ = panels[:, 0], panels[0, 0].figure
         self.heatmaps_ = {}
         for name, (panel, colours) in zip(names, panels[-len(names) :], strict=True):
-            table = self.activations[name][:, self.unit_order_]
+            table = activations[name][:, self.unit_order_]
             is_gate = _is_gate(name)
             style = {"cmap": SEQUENTIAL, "vmin": 0, "vmax": 1} if is_gate else diverging(table, SHOWN_SHARE)
-            image = heat_map(panel, axis, table, **{**style, **((gate_kwargs if is_gate else state_kwargs) or {})})
+            image = heat_map(panel, axis, table, style, **((gate_kwargs if is_gate else state_kwargs) or {}))
             self.figure_.colorbar(image, cax=colours, extend="neither" if is_gate else "both")
             panel.set_yticks([(n_units - 1) / 2], [name])
             self.heatmaps_[name] = image
         self.axes_[0].set_title(f"{n_units} units" + ", by similarity" * bool(sort_units))
         axis.label(self.axes_[-1])
         return self
-
-    def _default_names(self, memory):
-        return [name for name in self.activations if _is_gate(name)] + [memory]
 
     @classmethod
     def from_estimator(
@@ -147,12 +142,8 @@ class GateDisplay:
         sequence=0,
         layer=0,
         direction="forward",
-        names=None,
-        sort_units=True,
-        time_name=None,
         ax=None,
-        gate_kwargs=None,
-        state_kwargs=None,
+        **kwargs,
     ):
         """Draw the gates of a fitted network for one sequence.
 
@@ -173,8 +164,11 @@ class GateDisplay:
         direction : {"forward", "backward"}, default="forward"
             The direction of a bidirectional layer.
 
-        names, sort_units, time_name, ax, gate_kwargs, state_kwargs
-            As in :meth:`plot`.
+        ax : matplotlib axes, default=None
+            Axes whose place the panels take; None makes a new figure.
+
+        **kwargs : dict
+            `names`, `sort_units`, `time_name`, `gate_kwargs` and `state_kwargs`, as in :meth:`plot`.
 
         Returns
         -------
@@ -187,23 +181,22 @@ class GateDisplay:
             If there is no such sequence, layer or name, or `estimator` does not end in a network.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        model, view = look_at(estimator, X, sequence)
-        (activations,) = gate_activations(model, view.X, layer=layer, direction=direction)
-        display = cls(
-            activations=activations,
-            values=view.values,
-            feature_names=view.feature_names,
-            times=view.times,
-            tokens=view.tokens,
-        )
-        return display.plot(
-            ax,
-            names=names,
-            sort_units=sort_units,
-            time_name=time_name,
-            gate_kwargs=gate_kwargs,
-            state_kwargs=state_kwargs,
-        )
+        model, one, about = look_at(estimator, X, sequence)
+        (activations,) = gate_activations(model, one, layer=layer, direction=direction)
+        return cls(activations=activations, values=one[0], **about).plot(ax, **kwargs)
+
+
+def _checked(names, activations):
+    """The names of what is drawn; by default the gates and the first of the memories."""
+    if names is None:
+        memory = [name for name in MEMORIES if name in activations][:1]
+        names = [name for name in activations if _is_gate(name)] + memory
+    if isinstance(names, str) or not len(names):
+        raise ValueError(f"names must be a list of some of {', '.join(activations)}, got {names!r}.")
+    unknown = [name for name in names if name not in activations]
+    if unknown:
+        raise ValueError(f"names has {unknown[0]!r}, but the cell has {', '.join(activations)}.")
+    return names
 
 
 def _is_gate(name):

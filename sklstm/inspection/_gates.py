@@ -3,7 +3,7 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
+from sklearn.utils._param_validation import HasMethods, StrOptions, validate_params
 
 from ..layout import CELLS
 from ..minibatch import Minibatch
@@ -14,7 +14,7 @@ from ._apart import prepare
     {
         "estimator": [HasMethods(["fit", "predict"])],
         "X": "no_validation",
-        "layer": [Interval(Integral, None, None, closed="neither")],
+        "layer": [Integral],
         "direction": [StrOptions({"forward", "backward"})],
     },
     prefer_skip_nested_validation=True,

@@ -1,15 +1,17 @@
 """What a prediction comes from, by the network's own derivatives."""
 
 import warnings
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Bunch, check_array
+from sklearn.utils import Bunch, assert_all_finite
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 
 from ..minibatch import Minibatch
+from ..sequences import real_array
 from ..steps import StepForm
 from ..threads import effective_n_threads
 from ._apart import prepare
@@ -119,10 +121,10 @@ def integrated_gradients(estimator, X, *, target=None, step=None, baseline=None,
     start, n_threads = _baseline(model, baseline), effective_n_threads(model.n_jobs)
     attributions, ends = [], []
     for row, length in enumerate(sequences.lengths):
-        line = _Line(network, scaling, values[row : row + 1], start, n_threads)
-        line.place = _place(step, length, row) if by_step else None
+        at = _place(step, length, row) if by_step else None
+        line = _Line(network, scaling, values[row : row + 1], start, n_threads, step=at)
         index, sign = _index(model, target, line.outputs()[1])
-        predictions, attributed, gap = line.integrate(lambda out, index=index: model._loss.explained(out, index), tol)
+        predictions, attributed, gap = line.integrate(partial(model._loss.explained, target=index), tol)
         if gap > tol:
             warnings.warn(
                 f"The attributions of sequence {row} sum to the difference of the predictions but for a share of "
@@ -156,11 +158,12 @@ class _Line:
     start : ndarray of shape (n_features,)
         The baseline, at each time step.
     n_threads : int
+    step : int or None
+        The time step whose outputs are looked at, if there are outputs at each.
     """
 
-    place = None  # the time step whose outputs are looked at, if there are outputs at each
-
-    def __init__(self, network, scaling, sequence, start, n_threads):
+    def __init__(self, network, scaling, sequence, start, n_threads, step):
+        self._step = step
         self._network, self._scaling, self._sequence, self._n_threads = network, scaling, sequence, n_threads
         self._start, self._way = start, sequence.values - start
 
@@ -206,7 +209,7 @@ class _Line:
         return self._sequence[[0] * len(points)].with_values(values.reshape(-1, values.shape[2]))
 
     def _rows(self, n):
-        return np.arange(n) if self.place is None else np.arange(n) * len(self._way) + self.place
+        return np.arange(n) if self._step is None else np.arange(n) * len(self._way) + self._step
 
 
 def _in_double_precision(model, sequences):
@@ -235,7 +238,8 @@ def _baseline(model, baseline):
     n_features = architecture.n_features
     if baseline is None:
         return model._shift[-n_features:]
-    baseline = check_array(np.atleast_1d(baseline), ensure_2d=False, dtype=np.float64, input_name="baseline")
+    baseline = np.atleast_1d(real_array(baseline, "baseline")).astype(np.float64)
+    assert_all_finite(baseline, input_name="baseline")
     if baseline.shape != (n_features,):
         raise ValueError(f"baseline must hold a value for each of the {n_features} features, got {baseline.shape}.")
     return baseline
@@ -257,8 +261,11 @@ def _index(model, target, out):
     numbers = np.arange(predictions.size).reshape(predictions.shape)
     if model._one_dimensional_target:
         numbers = numbers[0]
+    parts = target if isinstance(target, tuple) else (target,)
     try:
-        chosen = numbers if target is None else numbers[target]
+        # NumPy would take True for a mask, and lists for several.
+        is_place = all(isinstance(part, Integral) and not isinstance(part, bool) for part in parts)
+        chosen = numbers if target is None else numbers[parts] if is_place else ()
     except IndexError:
         chosen = ()
     if np.size(chosen) != 1:
@@ -273,7 +280,7 @@ def _index_of_class(model, target, out):
         if model._multilabel:
             raise ValueError(f"target must say which of the labels {model.classes_.tolist()} is explained.")
         return (0 if len(out) == 1 else int(out.argmax()),), 1
-    found = np.flatnonzero(model.classes_ == target)
+    found = np.flatnonzero(model.classes_ == target) if np.ndim(target) == 0 else ()
     if not len(found):
         raise ValueError(f"target={target!r} is not among the classes {model.classes_.tolist()}.")
     if len(out) == 1 and not model._multilabel:

@@ -5,8 +5,10 @@ matplotlib is imported where something is drawn, so that the package needs it fo
 
 import numpy as np
 
+from ._apart import names_of
+
 # Of the palette by Okabe and Ito, which the colour-blind can tell apart.
-BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "0.45"
+BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "0.45"
 SEQUENTIAL, DIVERGING, MISSING = "viridis", "RdBu_r", "0.8"
 
 # More names of rows or words below an axis than these would run into each other.
@@ -33,7 +35,7 @@ def make_panels(ax, heights, width=8.0, columns=(40, 1)):
         figure = plt.figure(figsize=(width, sum(heights) + 0.8), layout="constrained")
         grid = figure.add_gridspec(len(heights), len(columns), **ratios)
     else:
-        spec = ax.get_subplotspec()
+        spec = check_axes(ax).get_subplotspec()
         if spec is None:
             raise ValueError("ax must be one of a grid, as plt.subplots makes them: its place is divided into panels.")
         ax.set_axis_off()
@@ -56,6 +58,7 @@ class TimeAxis:
 
     def __init__(self, n_timesteps, times=None, tokens=None, name=None):
         self._tokens = tokens
+        times = None if times is None else np.asarray(times)
         has_times = times is not None and (times[1:] > times[:-1]).all()
         self.at = times if has_times else np.arange(n_timesteps)
         self.edges = _edges(self.at)
@@ -97,19 +100,40 @@ def _edges(at):
     return np.concatenate([at[:1] - half[:1], at[:-1] + half, at[-1:] + half[-1:]])
 
 
-def heat_map(ax, axis, table, **kwargs):
-    """Draw a table (n_timesteps, n_rows), its first row on top; what is missing is grey."""
+def heat_map(ax, axis, table, style, **kwargs):
+    """Draw a table (n_timesteps, n_rows), its first row on top; what is missing is grey.
+
+    Keyword arguments replace those of the style, and a norm its limits too.
+    """
+    if "norm" in kwargs:
+        style = {"cmap": style["cmap"]}
     rows = np.arange(table.shape[1] + 1) - 0.5
     ax.set_facecolor(MISSING)
-    image = ax.pcolormesh(axis.edges, rows, np.ma.masked_invalid(table).T, **kwargs)
+    image = ax.pcolormesh(axis.edges, rows, np.ma.masked_invalid(table).T, **{**style, **kwargs})
     ax.set_ylim(rows[-1], rows[0])
     return image
 
 
 def diverging(table, share=1.0):
     """Colours that are neutral at zero, and that tell apart this share of the values."""
-    highest = np.nanquantile(np.abs(table), share) or 1.0
+    known = np.abs(table[np.isfinite(table)])
+    highest = (np.quantile(known, share) if len(known) else 0) or 1.0
     return {"cmap": DIVERGING, "vmin": -highest, "vmax": highest}
+
+
+def alone(values):
+    """The numbers of values without a neighbour, which a line leaves out."""
+    known = np.concatenate([[False], ~np.isnan(values), [False]])
+    return np.flatnonzero(known[1:-1] & ~known[:-2] & ~known[2:])
+
+
+def check_axes(ax):
+    """`ax`, if it is an axes."""
+    from matplotlib.axes import Axes
+
+    if not isinstance(ax, Axes):
+        raise ValueError(f"ax must be one axes of matplotlib, got {ax!r}.")
+    return ax
 
 
 def name_rows(ax, names):
@@ -123,11 +147,12 @@ def draw_sequence(ax, colours, axis, values, feature_names):
     if values.shape[1] == 1:
         colours.set_axis_off()
         ax.set_ylabel(feature_names[0])
-        return ax.plot(axis.at, values[:, 0], color=GREY, marker="." if len(values) < 60 else None)[0]
+        every = None if len(values) < 60 else alone(values[:, 0])
+        return ax.plot(axis.at, values[:, 0], color=GREY, marker=".", markevery=every)[0]
     known = np.ma.masked_invalid(values)
     spread = np.ma.filled(known.std(axis=0), 0)
     deviations = (known - known.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    image = heat_map(ax, axis, deviations.filled(np.nan), cmap="PuOr_r", vmin=-3, vmax=3)
+    image = heat_map(ax, axis, deviations.filled(np.nan), {"cmap": "PuOr_r", "vmin": -3, "vmax": 3})
     name_rows(ax, feature_names)
     ax.figure.colorbar(image, cax=colours, label="z-score")
     return image
@@ -137,12 +162,8 @@ def make_stack(ax, axis, values, feature_names, heights):
     """Panels as `make_panels` makes them, below one of the sequence unless `values` is None; and what that shows."""
     if values is None:
         return make_panels(ax, heights), None
+    values = np.asarray(values)
     n_features = values.shape[1]
     height = 1.1 if n_features == 1 else 0.4 + 0.2 * min(n_features, MOST_ROWS)
     panels = make_panels(ax, [height, *heights])
     return panels, draw_sequence(*panels[0], axis, values, names_of(feature_names, n_features))
-
-
-def names_of(feature_names, n_features):
-    """The names of features, or those that scikit-learn gives to features without."""
-    return [f"x{k}" for k in range(n_features)] if feature_names is None else feature_names

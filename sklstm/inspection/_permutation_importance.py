@@ -4,6 +4,7 @@ from numbers import Integral
 
 import narwhals.stable.v2 as nw
 import numpy as np
+from sklearn.inspection._permutation_importance import _create_importances_bunch
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.utils import Bunch, _safe_indexing, check_consistent_length, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions, validate_params
@@ -12,6 +13,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from ..sequences import Sequences
 from ..steps import StepForm
 from ..validation import as_sequences, is_list, is_table
+from ._apart import behind_layout, names_of
 
 
 @validate_params(
@@ -64,7 +66,10 @@ def permutation_importance(
 
     X : array, data frame, list or Sequences
         The sequences to score, in any form that :func:`~sklstm.as_sequences` accepts; best others than those of
-        training. It is left as it is. Texts have to be turned into numbers first, for the step behind the tokenizer.
+        training. It is left as it is, and scored in the same form, but for an array (n_sequences, n_timesteps,
+        n_features) with gaps, which becomes `Sequences`: a last step that gets nothing but NaN would be padding. Rows
+        that the first steps of a Pipeline lay out (:class:`~sklstm.preprocessing.ToSequences`) are sequences behind
+        these. Texts have to be turned into numbers first, for the step behind the tokenizer.
 
     y : array-like
         The targets.
@@ -78,8 +83,8 @@ def permutation_importance(
 
     groups : dict or list of lists, default=None
         Features (numbers or names), or time steps, that are exchanged together, such as a measurement and its indicator
-        of missing values, or the steps of a day: lists of them, or ``{name: list}``. None takes each by itself. Time
-        steps are numbered as `align` says.
+        of missing values, or the steps of a day: lists of them, or ``{name: list}``, where a lone one needs no list.
+        None takes each by itself. Time steps are numbered as `align` says.
 
     align : {"end", "start"}, default="end"
         What time steps of sequences of different lengths are counted from: "end" for models that answer at the last
@@ -147,13 +152,16 @@ def permutation_importance(
     >>> bool(result.importances_mean[0] > 1), bool(abs(result.importances_mean[1]) < 0.1)
     (True, True)
     """
+    scorer = check_scoring(estimator, scoring=scoring)
+    estimator, X = behind_layout(estimator, X)
     sequences = as_sequences(X)
     check_consistent_length(sequences, y, sample_weight)
+    if not (is_list(X) or is_table(X)) and np.isnan(sequences.values).any():
+        X = sequences  # in an array, a last step that gets nothing but NaN would be padding
     rng = check_random_state(random_state)
     rows = _drawn_rows(len(sequences), max_samples, rng)
     X, y, sequences = _safe_indexing(X, rows), None if y is None else _safe_indexing(y, rows), sequences[rows]
     weights = {} if sample_weight is None else {"sample_weight": _safe_indexing(sample_weight, rows)}
-    scorer = check_scoring(estimator, scoring=scoring)
     # All items see the same rings, so that what differs between them is not the draw.
     rings = [_donors(sequences, rng.permutation(len(sequences)), align) for _ in range(n_repeats)]
     names, items = _items(sequences, by, groups, align)
@@ -193,25 +201,34 @@ def _donors(sequences, ring, align):
 
 def _items(sequences, by, groups, align):
     """Names of what is exchanged, and for each the rows and the columns of the values."""
-    everything = slice(None)
     if by == "feature":
-        default = sequences.feature_names
-        if default is None:
-            default = np.array([f"x{k}" for k in range(sequences.n_features)], dtype=object)
-        names, lists = _groups(groups, default, [[k] for k in range(sequences.n_features)])
-        return names, [(everything, _columns(sequences, features, names[k])) for k, features in enumerate(lists)]
-    position = _positions(sequences, align)
-    steps = np.unique(position)
-    names, lists = _groups(groups, steps, steps[:, np.newaxis])
-    return names, [(_rows_at(position, chosen, names[k]), everything) for k, chosen in enumerate(lists)]
+        features = names_of(sequences.feature_names, sequences.n_features)
+        names, groups = _groups(groups, features, Integral | str)
+        named, rows = sequences.with_values(sequences.values, features), np.arange(len(sequences.values))
+        return names, [np.ix_(rows, _columns(named, *group)) for group in zip(groups, names, strict=True)]
+    position, columns = _positions(sequences, align), np.arange(sequences.n_features)
+    names, groups = _groups(groups, np.unique(position), Integral)
+    return names, [np.ix_(_rows_at(position, *group), columns) for group in zip(groups, names, strict=True)]
 
 
-def _groups(groups, default_names, default):
+def _groups(groups, default, kind):
+    """Names of the groups, and their members, each of a `kind`; by default, each feature or time step by itself."""
     if groups is None:
-        return default_names, default
-    if not isinstance(groups, dict):
-        groups = {" + ".join(map(str, group)): group for group in map(list, groups)}
-    return np.array(list(groups), dtype=object), [np.atleast_1d(list(group)) for group in groups.values()]
+        return default, [[member] for member in default]
+    members = [_members(group, kind) for group in (groups.values() if isinstance(groups, dict) else groups)]
+    if not members or not all(members):
+        raise ValueError(f"groups must be lists of features or time steps, or {{name: list}}, got {groups!r}.")
+    names = groups if isinstance(groups, dict) else [" + ".join(map(str, each)) for each in members]
+    return np.array(list(names), dtype=object), members
+
+
+def _members(group, kind):
+    """The members of a group in a list; nothing if it is no group."""
+    try:
+        members = [group] if isinstance(group, kind) else list(group)
+    except TypeError:
+        return []
+    return members if all(isinstance(member, kind) and not isinstance(member, bool) for member in members) else []
 
 
 def _columns(sequences, features, name):
@@ -243,35 +260,29 @@ def _scores(estimator, X, sequences, y, weights, scorer, item, rings):
     scores = []
     for source in rings:
         values = sequences.values.copy()
-        if isinstance(columns, slice):
-            values[rows] = sequences.values[source[rows]]
-        else:
-            values[:, columns] = sequences.values[:, columns][source]
+        values[item] = sequences.values[source[rows], columns]
         scores.append(scorer(estimator, _in_form(X, sequences, values), y, **weights))
     return scores
 
 
 def _in_form(X, sequences, values):
     """Sequences of other values in the form of X."""
-    if isinstance(X, Sequences) or (is_list(X) and sequences.feature_names is not None):
+    if isinstance(X, Sequences):
         return sequences.with_values(values, sequences.feature_names)
     if is_list(X):
-        parts = np.split(values, sequences.offsets[1:-1])
-        return [part.reshape(np.shape(x)) for part, x in zip(parts, X, strict=True)]
-    if not is_table(X):
-        return StepForm(X, sequences).restore(values)
-    table = values.reshape(len(sequences), -1)
-    if not hasattr(X, "columns"):
-        return table
-    frame = nw.from_native(X)
-    return nw.from_numpy(table, schema=frame.columns, backend=frame.implementation).to_native()
+        return [_like(x, part) for x, part in zip(X, np.split(values, sequences.offsets[1:-1]), strict=True)]
+    return _like(X, values.reshape(len(sequences), -1)) if is_table(X) else StepForm(X, sequences).restore(values)
+
+
+def _like(given, values):
+    """An array of other values, in the shape of a given one; or a data frame, if that is one."""
+    if not hasattr(given, "columns"):
+        return values.reshape(np.shape(given))
+    if nw.dependencies.is_pandas_dataframe(given):
+        return type(given)(values, index=given.index, columns=given.columns)
+    frame = nw.from_native(given)
+    return nw.from_numpy(values, schema=frame.columns, backend=frame.implementation).to_native()
 
 
 def _bunch(before, after, names):
-    importances = before - np.array(after, dtype=np.float64)
-    return Bunch(
-        importances_mean=importances.mean(axis=1),
-        importances_std=importances.std(axis=1),
-        importances=importances,
-        names=names,
-    )
+    return Bunch(names=names, **_create_importances_bunch(before, np.array(after, dtype=np.float64)))

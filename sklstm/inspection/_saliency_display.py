@@ -5,9 +5,9 @@ from sklearn.base import is_classifier
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._plotting import _validate_style_kwargs
 
-from ._apart import look_at
+from ._apart import look_at, names_of
 from ._gradients import integrated_gradients
-from ._panels import DIVERGING, TimeAxis, diverging, heat_map, make_panels, name_rows, names_of
+from ._panels import DIVERGING, MOST_ROWS, TimeAxis, diverging, heat_map, make_panels, name_rows
 
 
 class SaliencyDisplay:
@@ -113,13 +113,14 @@ class SaliencyDisplay:
             The display, with what was drawn as attributes.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
-        n_timesteps, n_features = self.attributions.shape
+        attributions = np.asarray(self.attributions)
+        n_timesteps, n_features = attributions.shape
         axis = TimeAxis(n_timesteps, self.times, self.tokens, time_name)
         has_bars = self.tokens is None
         columns = (34, 8, 1) if has_bars else (40, 1)
-        (panels,) = make_panels(ax, [max(1.2, 0.5 + 0.25 * min(n_features, 40))], columns=columns)
+        (panels,) = make_panels(ax, [max(1.2, 0.5 + 0.25 * min(n_features, MOST_ROWS))], columns=columns)
         self.ax_, self.axes_, self.figure_ = panels[0], panels[:-1], panels[0].figure
-        self.heatmap_ = heat_map(self.ax_, axis, self.attributions, **{**diverging(self.attributions), **kwargs})
+        self.heatmap_ = heat_map(self.ax_, axis, attributions, diverging(attributions), **kwargs)
         self.figure_.colorbar(self.heatmap_, cax=panels[-1], label="attribution")
         if has_bars:
             name_rows(self.ax_, names_of(self.feature_names, n_features))
@@ -208,16 +209,14 @@ class SaliencyDisplay:
             If there is no such sequence or output, or `estimator` does not end in a network.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        model, view = look_at(estimator, X, sequence)
-        result = integrated_gradients(model, view.X, target=target, step=step, baseline=baseline, tol=tol)
+        model, one, about = look_at(estimator, X, sequence)
+        result = integrated_gradients(model, one, target=target, step=step, baseline=baseline, tol=tol)
         display = cls(
-            attributions=np.asarray(result.attributions[0]),
+            attributions=result.attributions[0],
             prediction=float(result.predictions[0]),
             baseline_prediction=float(result.baseline_predictions[0]),
-            target_name=_name_of_target(model, view.X, target, step) if target_name is None else target_name,
-            feature_names=view.feature_names,
-            times=view.times,
-            tokens=view.tokens,
+            target_name=_name_of_target(model, one, target, step) if target_name is None else target_name,
+            **about,
         )
         return display.plot(ax, time_name=time_name, bar_kwargs=bar_kwargs, **kwargs)
 
@@ -236,4 +235,4 @@ def _name_of_target(model, X, target, step):
 
 def _predicted(model, X, step):
     predicted = model.predict(X)[0]
-    return predicted[-1 if step is None else step] if model.return_sequences else predicted
+    return predicted[-1 if step is None else step] if model._network.architecture.return_sequences else predicted

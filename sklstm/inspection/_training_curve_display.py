@@ -6,7 +6,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._plotting import _validate_style_kwargs
 
 from ._apart import take_apart
-from ._panels import make_panels
+from ._panels import check_axes, make_panels
 
 # Beyond this ratio of the highest loss to the lowest, the early epochs would press the late ones flat.
 LOG_SCALE_RATIO = 10
@@ -124,7 +124,7 @@ class TrainingCurveDisplay:
         is_watched = self.validation_loss_curve is not None
         style = _validate_style_kwargs({"linestyle": "--" if is_watched else "-"}, kwargs)
         self.lines_ = [self._draw(self.ax_, self.loss_curve, "training", style)]
-        held_out = {"color": self.lines_[0].get_color(), **kwargs}
+        held_out = _validate_style_kwargs({"color": self.lines_[0].get_color()}, kwargs)
         if is_watched:
             self.lines_.append(self._draw(self.ax_, self.validation_loss_curve, "held out", held_out))
         if has_scores:
@@ -152,7 +152,8 @@ class TrainingCurveDisplay:
         held_out = [] if self.validation_loss_curve is None else self.validation_loss_curve
         losses = np.concatenate([self.loss_curve, held_out], dtype=np.float64)
         losses = losses[np.isfinite(losses)]
-        return losses.min(initial=np.inf) > 0 and losses.max() > LOG_SCALE_RATIO * losses.min()
+        lowest, highest = losses.min(initial=np.inf), losses.max(initial=0)
+        return lowest > 0 and highest > LOG_SCALE_RATIO * lowest
 
     @classmethod
     def from_estimator(cls, estimator, *, name=None, ax=None, scores=True, log_scale="auto", **kwargs):
@@ -190,7 +191,7 @@ class TrainingCurveDisplay:
             validation_loss_curve=model.validation_loss_curve_,
             validation_scores=model.validation_scores_,
             # partial_fit goes on from the last weights, whatever came before.
-            best_epoch=int(np.nanargmin(watched)) + 1 if model._partial_state is None else None,
+            best_epoch=int(np.argmin(watched)) + 1 if model._partial_state is None else None,
             score_name=_score_name(model),
             name=name,
         )
@@ -199,12 +200,12 @@ class TrainingCurveDisplay:
 
 def _panels(ax, n_panels):
     if ax is not None and np.ndim(ax) > 0:
-        axes = np.ravel(ax)
+        axes = np.array([check_axes(one) for one in np.ravel(ax)])
         if len(axes) < n_panels:
             raise ValueError(f"ax has {len(axes)} axes, but losses and scores need {n_panels}: pass scores=False.")
         return axes[:n_panels]
     if ax is not None and n_panels == 1:
-        return np.array([ax])
+        return np.array([check_axes(ax)])
     return make_panels(ax, [2.6, 1.4][:n_panels], width=6.4, columns=(1,))[:, 0]
 
 

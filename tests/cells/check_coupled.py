@@ -16,9 +16,9 @@ SHIFT, SCALE = np.array([0.3, -1.0]), np.array([0.5, 2.0])
 
 def coupled_step(x, h, c, W_x, W_h, v, a, s):
     z_i, z_g, z_o = np.split(x @ W_x + h @ W_h + v, 3)
-    i = s(z_i)
-    c = (1 - i) * c + i * a(z_g)
-    return s(z_o) * a(c), c
+    i, g, o = s(z_i), a(z_g), s(z_o)
+    c = (1 - i) * c + i * g
+    return o * a(c), c, {"input gate": i, "candidate": g, "output gate": o, "cell state": c}
 
 
 def check_outputs(network, sequences):
@@ -61,8 +61,12 @@ def check_training():
     y = X[:, 0, 0]
     model = LSTMRegressor(16, cell="coupled", max_iter=60, random_state=0).fit(X[:200], y[:200])
     assert model.score(X[200:], y[200:]) > 0.9
-    shown = ["input gate", "candidate", "output gate", "cell state", "hidden state"]
-    assert list(gate_activations(model, X[:1])[0]) == shown
+    shown = {}
+    naive.hidden(model._network, X[0], model._shift, model._scale, shown=shown)
+    found = gate_activations(model, X[:1])[0]
+    assert list(found) == list(shown["layer_0"])
+    for name, expected in shown["layer_0"].items():
+        assert_allclose(found[name], expected, rtol=1e-4, atol=1e-5)
 
 
 if __name__ == "__main__":

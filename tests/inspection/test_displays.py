@@ -21,18 +21,11 @@ from sklstm.inspection import (
 )
 from sklstm.preprocessing import SequenceScaler, SequenceTokenizer
 
-matplotlib.use("agg")
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 NAMES = ["HR", "SpO2"]
 START = np.datetime64("2026-03-01T10:00", "ns")
 TEXTS = ["a good film", "a bad film", "not bad , a good film", "so bad a film"] * 3
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 def sequences(times=None):
@@ -124,6 +117,62 @@ def test_gates_to_draw_can_be_chosen():
     assert list(display.heatmaps_) == ["candidate", "forget gate"]
     with pytest.raises(ValueError, match=r"names has 'reset gate', but the cell has input gate, forget"):
         display.plot(names=["reset gate"])
+    for names in ([], "cell state"):
+        with pytest.raises(ValueError, match=r"names must be a list of some of input gate, .*, got"):
+            display.plot(names=names)
+
+
+def test_displays_are_drawn_from_lists():
+    gates = GateDisplay(activations={"forget gate": [[0.5, 1], [0, 1]]}, values=[[1.0], [2.0]], times=[1, 3])
+    assert list(gates.plot().heatmaps_) == ["forget gate"]  # there is no memory
+    assert_array_equal(gates.axes_[-1].get_xlim(), [0, 4])
+    weights = AttentionDisplay(weights=[0.25, 0.75], values=[[1, 2], [3, 4]], feature_names=NAMES, tokens=["a", "b"])
+    assert_array_equal(weights.plot().weights_.get_data().values, [0.25, 0.75])
+    assert_array_equal(drawn(SaliencyDisplay(attributions=[[1.5, -2]]).plot().heatmap_), [[1.5, -2]])
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_is_not_known_is_no_obstacle():
+    nothing = np.full((3, 2), np.nan)
+    assert SaliencyDisplay(attributions=nothing).plot().heatmap_.get_clim() == (-1, 1)
+    GateDisplay(activations={"hidden state": np.zeros((3, 2))}, values=nothing).plot()
+    for curve in ([], [np.nan]):
+        assert TrainingCurveDisplay(loss_curve=curve).plot().ax_.get_yscale() == "linear"
+
+
+def test_lone_values_of_a_long_sequence_have_markers():
+    values = np.full((100, 1), np.nan)
+    values[[5, 20, 21, 99]] = 1
+    line = GateDisplay(activations={"hidden state": np.zeros((100, 2))}, values=values).plot().sequence_
+    assert (line.get_marker(), line.get_markevery().tolist()) == (".", [5, 99])
+
+
+def test_keywords_of_matplotlib_replace_those_of_the_display():
+    norm = matplotlib.colors.Normalize(-7, 7)
+    assert SaliencyDisplay(attributions=np.ones((3, 2))).plot(norm=norm).heatmap_.get_clim() == (-7, 7)
+    shown = GateDisplay(activations={"forget gate": np.zeros((3, 2))}).plot(gate_kwargs={"norm": norm})
+    assert shown.heatmaps_["forget gate"].get_clim() == (-7, 7)
+    curves = TrainingCurveDisplay(loss_curve=[2, 1], validation_loss_curve=[3, 2]).plot(c="red")
+    assert [line.get_color() for line in curves.lines_] == ["red", "red"]
+
+
+@pytest.mark.parametrize("ax", [3, "array"])
+@pytest.mark.parametrize("display", DISPLAYS)
+def test_panels_take_the_place_of_one_axes(display, ax):
+    ax = plt.subplots(1, 2)[1] if ax == "array" else ax
+    with pytest.raises(ValueError, match=r"ax must be one axes of matplotlib, got"):
+        DISPLAYS[display](classifier(), sequences(), ax=ax)
+
+
+def test_the_fitted_network_is_shown_and_not_its_new_settings():
+    model = classifier().set_params(pooling="last")
+    assert_allclose(AttentionDisplay.from_estimator(model, sequences()).weights.sum(), 1)
+    with pytest.raises(ValueError, match=r"but this one has 'last'"):
+        AttentionDisplay.from_estimator(classifier(pooling="last").set_params(pooling="attention"), sequences())
+    three = np.arange(16) % 3
+    model = LSTMClassifier(3, max_iter=2, random_state=0).fit(sequences(), three).set_params(return_sequences=True)
+    display = SaliencyDisplay.from_estimator(model, sequences())
+    assert display.target_name == f"class {model.predict(sequences())[0]}"
 
 
 def test_what_is_missing_stays_empty():
@@ -224,6 +273,12 @@ def test_training_curves_are_those_of_the_network(held_out):
         assert display.axes_[1].get_ylabel() == "accuracy"
 
 
+def test_a_first_epoch_that_was_interrupted_is_the_best():
+    model = classifier(early_stopping=True, max_iter=1)
+    model.validation_loss_curve_ = model.validation_scores_ = [np.nan]
+    assert TrainingCurveDisplay.from_estimator(model).best_epoch == 1
+
+
 def test_partial_fit_keeps_no_best_epoch():
     X = sequences()
     model = LSTMClassifier(3, random_state=0).partial_fit(X, labels(X)).partial_fit(X, labels(X))
@@ -272,10 +327,24 @@ def test_a_display_takes_the_place_of_an_axes(display):
         GateDisplay.from_estimator(classifier(), sequences(), ax=figure.add_axes((0, 0, 1, 1)))
 
 
-@pytest.mark.parametrize("sequence", [16, -17, 1.0, "a"])
+@pytest.mark.parametrize("sequence", [16, -17, 1.0, "a", True, None])
 def test_a_sequence_that_is_not_there_is_named(sequence):
     with pytest.raises(ValueError, match=rf"sequence={sequence!r} must be the number of one of the 16 sequences"):
         GateDisplay.from_estimator(classifier(), sequences(), sequence=sequence)
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ("a good film", r"X is a single text, but must hold several: pass \[X\]"),
+        ([], r"X holds no sequences"),
+        *((X, r"X must be an array, a data frame, a list or Sequences, got") for X in (None, {}, np.array(1.0), 3)),
+    ],
+)
+@pytest.mark.parametrize("display", DISPLAYS)
+def test_what_holds_no_sequences_is_refused(display, X, message):
+    with pytest.raises(ValueError, match=message):
+        DISPLAYS[display](classifier(), X)
 
 
 def test_other_estimators_are_refused():

@@ -10,18 +10,14 @@ from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMClassifier, LSTMRegressor, as_sequences
 from sklstm.inspection import ForecastDisplay
-from sklstm.preprocessing import SequenceScaler, sliding_windows
+from sklstm.preprocessing import SequenceResampler, SequenceScaler, ToSequences, sliding_windows
 
-matplotlib.use("agg")
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("error:No artists with labels"),
+]
 
 START, HOUR = np.datetime64("2026-03-01T10:00", "ns"), np.timedelta64(1, "h")
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 def series(with_times=True):
@@ -142,14 +138,72 @@ def test_one_step_ahead_by_any_regressor(n_windows):
         ({"sequence": 99}, r"sequence=99 must be the number of one of the 32 sequences"),
         ({"output": 3}, r"output=3 must be the number of one of the 3 outputs"),
         ({"feature": "MAP"}, r"feature='MAP' is not a feature: .* HR, SpO2"),
-        ({"coverage": 95}, r"coverage must be between 0 and 1, both excluded, got 95"),
+        *(({"sequence": chosen}, r"sequence=.* sequences of X") for chosen in ([0, 99], [], 1.0, "a", True, None)),
+        *(({"output": output}, r"output=.* must be the number of one of the 3") for output in (1.5, "a", True, -1)),
+        *(({"coverage": share}, r"'coverage' parameter .* range \(0.0, 1.0\)") for share in (95, "a", None)),
+        *(({"ahead": ahead}, r"'ahead' parameter .* must be an instance of 'int'") for ahead in ("a", np.nan)),
+        ({"estimator": None}, r"'estimator' parameter"),
+        ({"X": "ab"}, r"X is a single text"),
         ({"y": np.zeros((32, 2))}, r"y has the shape \(1, 2\) for what is shown, .* 3 outputs for 1 sequences"),
+        ({"y": np.full((32, 3), "a")}, r"y must hold real numbers"),
+        ({"y": np.zeros((8, 3)), "sequence": 20}, r"inconsistent numbers of samples: \[32, 8\]"),
+        ({"ax": 3}, r"ax must be one axes of matplotlib, got 3"),
     ],
 )
 def test_what_does_not_fit_is_named(arguments, message):
     X, y, _ = sliding_windows(series(), window=6, horizon=3)
     with pytest.raises(ValueError, match=message):
-        ForecastDisplay.from_estimator(regressor().fit(X, y), X, **arguments)
+        ForecastDisplay.from_estimator(**{"estimator": regressor().fit(X, y), "X": X, **arguments})
+
+
+def test_rows_are_shown_as_the_first_step_lays_them_out():
+    rows = np.random.default_rng(0).normal(size=(12, 6))
+    layout = ToSequences(n_features=2, layout="feature_major", newest_first=True)
+    model = make_pipeline(layout, regressor()).fit(rows, rows[:, :2])
+    display = ForecastDisplay.from_estimator(model, rows, sequence=3, feature=1)
+    assert_array_equal(display.history, rows[3, 5:2:-1])
+    assert_array_equal(display.history_times, [-2, -1, 0])
+
+
+def test_forecasts_from_each_step_are_for_the_steps_that_reach_the_network():
+    X = as_sequences([np.arange(8.0)], times=[np.arange(8) / 2])
+    model = make_pipeline(SequenceResampler(every=1.0), regressor(return_sequences=True)).fit(X, [np.arange(4.0)])
+    display = ForecastDisplay.from_estimator(model, X)
+    assert_array_equal(display.times, [1, 2, 3, 4])
+    assert_array_equal(display.history_times, X.times)
+    with pytest.raises(ValueError, match=r"y\[0\] has 8 time steps, but sequence 0 of X has 4"):
+        ForecastDisplay.from_estimator(model, X, [np.arange(8.0)])
+
+
+def test_the_fitted_network_is_shown_and_not_its_new_settings():
+    X, y, _ = sliding_windows(series(), window=6, horizon=3)
+    model = regressor().fit(X, y).set_params(return_sequences=True)
+    assert_allclose(ForecastDisplay.from_estimator(model, X).y_pred, model.predict(X)[0])
+
+
+@pytest.mark.parametrize(("history", "marked"), [([1.0], [0]), ([1.0, np.nan, 2.0, 3.0, np.nan, 4.0], [0, 5])])
+def test_a_value_between_gaps_has_a_marker(history, marked):
+    line = ForecastDisplay.from_predictions(None, [1.0], history=history).history_line_
+    assert line.get_marker() == "."
+    assert_array_equal(line.get_markevery(), marked)
+    own = ForecastDisplay.from_predictions(None, [1.0], history=history, history_kwargs={"marker": "s"})
+    assert own.history_line_.get_markevery() is None
+
+
+@pytest.mark.parametrize(("style", "color"), [({"facecolor": "red"}, "red"), ({"c": "red"}, "red"), ({}, "#0072b2")])
+def test_bands_are_coloured_as_asked(style, color):
+    area = ForecastDisplay.from_predictions(None, None, lower=[0, 0], upper=[1, 1], band_kwargs=style)
+    assert_array_equal(area.bands_[0].get_facecolor()[0, :3], matplotlib.colors.to_rgb(color))
+    bar = ForecastDisplay.from_predictions(None, None, lower=[0], upper=[1], band_kwargs=style).bands_[0]
+    assert_array_equal(bar.lines[2][0].get_color()[0, :3], matplotlib.colors.to_rgb(color))
+
+
+def test_a_display_is_drawn_from_lists():
+    display = ForecastDisplay(
+        y_pred=[1, 2], times=[0, 1], lower=[0, 1], upper=[2, 3], history=[0, 1], history_times=[-1, 0]
+    )
+    assert_array_equal(display.plot().line_.get_ydata(), [1, 2])
+    assert len(display.bands_) == 1
 
 
 def test_classifiers_are_refused():
@@ -180,8 +234,18 @@ def test_predictions_made_elsewhere_are_drawn():
     [
         ({"lower": [0, 1]}, r"lower and upper must be passed together"),
         ({"y_pred": None}, r"There is nothing to draw"),
-        ({"y_pred": [1, 2, 3]}, r"inconsistent numbers of samples"),
+        ({"y_pred": [1, 2, 3]}, r"y_true holds 2 time steps, but there are forecasts for 3"),
+        ({"y_pred": ["a", "b"]}, r"y_pred must hold real numbers"),
+        *(({"y_pred": values}, r"y_pred must be an array of shape \(n_steps,\)") for values in ([], 1.0, [[1], [2]])),
+        ({"history": []}, r"history must be .* not empty"),
         ({"history_times": [0, 1]}, r"history_times was passed without history"),
+        ({"history": [1, 2], "history_times": [0]}, r"history_times holds 1 times for the 2 of history"),
+        ({"history": [1], "history_times": np.array([START])}, r"both be numbers or both be datetime64"),
+        ({"times": ["a", "b"]}, r"times must be a one-dimensional array of numbers or datetime64"),
+        ({"lower": [0, 3], "upper": [1, 2]}, r"lower is above upper at time step 1: 3.0 > 2.0"),
+        ({"lower": [0, 1], "upper": [[2], [2]]}, r"lower has the shape \(2,\), but upper \(2, 1\)"),
+        ({"lower": [0, 1], "upper": [2, 2], "interval_names": "a"}, r"interval_names must list 1 names"),
+        ({"lower": [0, 1], "upper": [2, 2], "interval_names": []}, r"interval_names must list 1 names"),
     ],
 )
 def test_predictions_that_do_not_go_together_are_refused(arguments, message):

@@ -10,13 +10,14 @@ from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.metrics import make_scorer
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from sklstm import LSTMRegressor, as_sequences
 from sklstm.inspection import permutation_importance
 from sklstm.inspection._permutation_importance import _donors, _in_form
 from sklstm.metrics import sequence_scorer
-from sklstm.preprocessing import SequenceImputer
+from sklstm.preprocessing import SequenceImputer, SequenceScaler, ToSequences
 
 LENGTHS = 3, 7, 1, 4, 7, 2
 
@@ -28,6 +29,7 @@ class Known(RegressorMixin, BaseEstimator):
         self.function = function
 
     def fit(self, X, y):
+        self.is_fitted_ = True
         return self
 
     def predict(self, X):
@@ -122,8 +124,53 @@ def test_groups_take_names_and_steps():
 
 
 @pytest.mark.parametrize(
+    ("groups", "names"),
+    [
+        ([1, 0], ["1", "0"]),
+        (["x1", ["x0", "x2"]], ["x1", "x0 + x2"]),
+        ({"a": "x1", "b": 2}, ["a", "b"]),
+        ([[1], [0], [0]], ["1", "0", "0"]),
+    ],
+)
+def test_a_lone_feature_is_a_group(groups, names):
+    result = score(lambda x: x[:, 1].sum(), ragged(), groups=groups)
+    assert list(result.names) == names
+    assert_array_equal(result.importances_mean > 0.5, [True] + [False] * (len(names) - 1))
+
+
+def test_a_last_step_that_becomes_empty_is_no_padding():
+    X = np.random.default_rng(0).normal(size=(60, 4, 2))
+    X[::2, -1, 0] = X[1::3, -1, 1] = np.nan
+    X[0, 3:] = np.nan  # padding
+    result = score(len, X, scoring=lambda model, X, y: float((model.predict(X) == y).mean()))
+    assert_array_equal(result.importances, 0)
+    ragged = list(as_sequences(X))
+    array, listed = (score(lambda x: np.nansum(x[-1]), form, by="timestep") for form in (X, ragged))
+    assert_array_equal(array.importances, listed.importances)
+
+
+@pytest.mark.parametrize("wrap", [lambda p: p, lambda p: GridSearchCV(p, {}, cv=2)], ids=["pipeline", "search"])
+def test_rows_are_sequences_behind_the_step_that_lays_them_out(wrap):
+    rows = np.random.default_rng(0).normal(size=(60, 6))
+    layout = ToSequences(n_features=2, layout="feature_major", newest_first=True)
+    X = layout.fit_transform(rows)
+    y = X.values[:, 1].reshape(60, 3).sum(axis=1)
+    whole = wrap(make_pipeline(layout, SequenceScaler(), Known(lambda x: x[:, 1].sum()))).fit(rows, y)
+    result = permutation_importance(whole, rows, y, random_state=0)
+    assert list(result.names) == ["x0", "x1"]
+    assert result.importances_mean[1] > 0.5 > abs(result.importances_mean[0])
+    assert whole.predict(rows).shape == (60,)  # the estimator is left as it is
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (
+            {"groups": [[0], slice(2)]},
+            r"groups must be lists of features or time steps, or {name: list}, got \[\[0\]",
+        ),
+        *(({"groups": groups}, r"groups must be lists .* got") for groups in ([], [[]], {"a": []}, [None], [[True]])),
+        ({"groups": ["x0"], "by": "timestep"}, r"groups must be lists .* got"),
         ({"groups": {"pressure": [0, 5]}}, r"groups, 'pressure': .* not among the 3 features"),
         (
             {"groups": [[0]], "by": "timestep"},
@@ -164,6 +211,24 @@ def frame_of(library):
     return library.DataFrame(dict(zip("abcd", table.T, strict=True)))
 
 
+@pytest.mark.parametrize("columns", [range(4), pd.MultiIndex.from_product([["a", "b"], [0, 1]])], ids=type)
+@pytest.mark.parametrize("as_list", [False, True])
+def test_frames_of_pandas_keep_their_columns_and_index(columns, as_list):
+    frame = pd.DataFrame(np.arange(12.0).reshape(3, 4), index=list("xyz"), columns=columns)
+    X = [frame, frame] if as_list else frame
+    sequences = as_sequences(X)
+    other = _in_form(X, sequences, sequences.values + 1)
+    for one in other if as_list else [other]:
+        pd.testing.assert_frame_equal(one, frame + 1)
+
+
+def test_a_list_of_frames_is_scored_as_such():
+    X = [pl.DataFrame(x, schema=["a", "b", "c"]) for x in ragged(10)]
+    score(lambda x: x[:, 0].sum(), X, scoring=lambda model, X, y: float(all(isinstance(x, pl.DataFrame) for x in X)))
+    sequences = as_sequences(X)
+    assert all(one.equals(x) for one, x in zip(_in_form(X, sequences, sequences.values), X, strict=True))
+
+
 @pytest.mark.parametrize("library", [pd, pl])
 def test_tables_keep_their_columns(library):
     X = frame_of(library)
@@ -198,6 +263,17 @@ def test_targets_at_each_step(padded):
         permutation_importance(model, X, y, random_state=0),
         permutation_importance(model, X, y, scoring=scoring, random_state=0),
     ):
+        assert np.argmax(result.importances_mean) == 1
+
+
+@pytest.mark.filterwarnings("ignore:Training reached max_iter")
+def test_gaps_at_each_step_of_an_array():
+    X = as_sequences(ragged()).to_array()
+    y = X[..., 1].copy()
+    X[::3, -1, :2] = X[1::2, 1, 2] = np.nan
+    model = LSTMRegressor(3, missing="decay", return_sequences=True, max_iter=20, random_state=0).fit(X, y)
+    for scoring in (None, sequence_scorer("neg_mean_absolute_error")):
+        result = permutation_importance(model, X, y, scoring=scoring, random_state=0)
         assert np.argmax(result.importances_mean) == 1
 
 
