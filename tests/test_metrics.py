@@ -291,6 +291,28 @@ def test_several_scorers_of_labels():
         assert scores["test_f1_macro"][i] == f1_score(*expected, average="macro")
 
 
+@pytest.mark.parametrize("scoring", ["r2", "neg_mean_absolute_error"])
+@pytest.mark.parametrize("several", [False, True])
+def test_a_search_weighs_the_scores_of_steps(scoring, several):
+    X, y = ragged(1), ragged(1, seed=1)
+    weights = [np.linspace(0.5, 2.0, len(part)) for part in y]
+    scorer = sequence_scorer(scoring)
+    search = GridSearchCV(Regressor(), {"factor": [0.5]}, scoring={"s": scorer} if several else scorer, cv=KFold(2))
+    search.set_params(refit=False).fit(X, y, sample_weight=weights)
+    found = search.cv_results_["split1_test_" + ("s" if several else "score")][0]
+    last = [np.concatenate(part[3:]) for part in (X, y, weights)]
+    assert_allclose(found, sklearn.metrics.get_scorer(scoring)(Regressor(0.5), *last[:2], sample_weight=last[2]))
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_search_by_a_metric_that_knows_no_weights_says_so(several):
+    X, y, scorer = ragged(1), ragged(1, seed=1), sequence_scorer("neg_max_error")
+    search = GridSearchCV(Regressor(), {"factor": [0.5]}, scoring={"s": scorer} if several else scorer, cv=KFold(2))
+    search.set_params(refit=False, error_score="raise")
+    with pytest.warns(UserWarning, match="does not support sample_weight"):
+        search.fit(X, y, sample_weight=[np.ones(len(part)) for part in y])
+
+
 def test_permutation_importance_takes_the_scorer():
     X = np.random.default_rng(0).normal(size=(30, 4))
     model = DummyRegressor().fit(X, X)
