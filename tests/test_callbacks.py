@@ -18,7 +18,6 @@ from test_training import ESTIMATORS, X_VAL, Y_VAL, N, X, Y, assert_same_model, 
 
 from sklstm import LSTMClassifier, LSTMRegressor
 from sklstm.preprocessing import SequenceScaler
-from sklstm.training import Trainer
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 
@@ -28,32 +27,12 @@ def epochs(recorder):
 
 
 @ESTIMATORS
-def test_callbacks_are_called_around_each_epoch(Estimator):
+def test_callbacks_are_called_around_the_fit_and_each_epoch(Estimator):
     recorder = Recorder()
     model = make(Estimator).set_callbacks(recorder).fit(X, Y)
-    assert recorder.calls[0] == "setup"
-    assert recorder.calls[-1] == "teardown"
-    assert epochs(recorder) == [(when, "epoch", i) for i in range(3) for when in ["begin", "end"]]
+    of_epochs = [(when, "epoch", i) for i in range(3) for when in ["begin", "end"]]
+    assert recorder.calls == ["setup", ("begin", "fit", 0), *of_epochs, ("end", "fit", 0), "teardown"]
     assert_same_model(model, make(Estimator).fit(X, Y))
-
-
-@ESTIMATORS
-def test_callbacks_are_called_around_the_whole_fit(Estimator):
-    recorder = Recorder()
-    make(Estimator).set_callbacks(recorder).fit(X, Y)
-    assert recorder.calls[1] == ("begin", "fit", 0)
-    assert recorder.calls[-2] == ("end", "fit", 0)
-
-
-@ESTIMATORS
-def test_a_callback_sees_a_model_that_predicts(Estimator):
-    recorder = Recorder()
-    make(Estimator, average=False).set_callbacks(recorder).fit(X, Y)
-    for i, seen in enumerate(recorder.models):
-        partial = make(Estimator)
-        for _ in range(i + 1):
-            partial.partial_fit(X, Y)
-        assert_array_equal(predictions(seen), predictions(partial))
 
 
 @ESTIMATORS
@@ -139,16 +118,9 @@ def test_callbacks_stay_with_clones_and_pickles_and_partial_fit_does_without(Est
 
 
 @ESTIMATORS
-def test_after_a_divergence_callbacks_see_the_weights_that_are_kept(Estimator, monkeypatch):
-    epoch, losses = Trainer.epoch, []
-
-    def diverging(self):
-        losses.append(epoch(self))
-        if len(losses) == 3:
-            self.network.parameters[:] = np.nan
-        return losses[-1]
-
-    monkeypatch.setattr(Trainer, "epoch", diverging)
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.usefixtures("diverges_in_epoch_3")
+def test_after_a_divergence_callbacks_see_the_weights_that_are_kept(Estimator):
     recorder, name = Recorder(), "r2" if Estimator is LSTMRegressor else "accuracy"
     model = make(Estimator, max_iter=50).set_callbacks(recorder, ScoringMonitor(scoring=name)).fit(X, Y)
     assert len(recorder.models) == 3

@@ -10,7 +10,6 @@ from test_training import ESTIMATORS, X_VAL, Y_VAL, X, Y, make
 
 from sklstm import LSTMRegressor
 from sklstm.progress import Best, Epoch, History, Log
-from sklstm.training import Trainer
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 
@@ -76,6 +75,14 @@ def test_a_lower_learning_rate_is_told(Estimator, lines):
     assert len(printed) == model.n_iter_ + 2 + 1
 
 
+def test_no_learning_rate_is_lowered_after_the_last_epoch(lines):
+    lowered = [
+        "lowered" in line
+        for line in lines(make(LSTMRegressor, max_iter=5, tol=1e9, verbose=1), X_val=X_VAL, y_val=1 - Y_VAL)
+    ]
+    assert lowered == 6 * [False]  # after five epochs, four of them without progress
+
+
 @pytest.mark.parametrize(
     ("parameters", "reason"),
     [
@@ -98,20 +105,21 @@ def test_the_last_line_tells_of_a_callback(solver, lines):
     assert last == "Stopped: a callback asked for it. The weights of epoch 2 are kept."
 
 
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.usefixtures("diverges_in_epoch_3")
+def test_the_last_line_tells_of_a_divergence(lines):
+    last = lines(make(LSTMRegressor, verbose=1))[-1]
+    assert last == "Stopped: the loss is no longer finite. The weights of epoch 2 are kept."
+
+
 @pytest.mark.parametrize(
-    ("accident", "reason"), [(np.nan, "the loss is no longer finite"), (None, "interrupted by the user")]
+    ("name", "kept"),
+    [
+        ("epoch", "The best weights so far are kept, those of epoch 2."),
+        ("step", "The weights are kept as they are after 16 of the first epoch's 40 sequences."),
+    ],
 )
 @pytest.mark.filterwarnings("ignore:Training interrupted")
-def test_the_last_line_tells_of_an_accident(accident, reason, lines, monkeypatch):
-    epoch, calls = Trainer.epoch, []
-
-    def failing(self):
-        calls.append(epoch(self))
-        if len(calls) < 3:
-            return calls[-1]
-        if accident is None:
-            raise KeyboardInterrupt
-        return accident
-
-    monkeypatch.setattr(Trainer, "epoch", failing)
-    assert lines(make(LSTMRegressor, verbose=1))[-1] == f"Stopped: {reason}. The weights of epoch 2 are kept."
+def test_the_last_line_tells_of_an_interruption(name, kept, lines, raise_in):
+    raise_in(name, 3)
+    assert lines(make(LSTMRegressor, verbose=1))[-1] == f"Stopped: interrupted by the user. {kept}"
