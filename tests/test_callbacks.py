@@ -17,6 +17,7 @@ from sklearn.preprocessing import FunctionTransformer
 from test_training import ESTIMATORS, X_VAL, Y_VAL, N, X, Y, assert_same_model, make, predictions
 
 from sklstm import LSTMClassifier, LSTMRegressor
+from sklstm.metrics import sequence_scorer
 from sklstm.preprocessing import SequenceScaler
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
@@ -33,6 +34,29 @@ def test_callbacks_are_called_around_the_fit_and_each_epoch(Estimator):
     of_epochs = [(when, "epoch", i) for i in range(3) for when in ["begin", "end"]]
     assert recorder.calls == ["setup", ("begin", "fit", 0), *of_epochs, ("end", "fit", 0), "teardown"]
     assert_same_model(model, make(Estimator).fit(X, Y))
+
+
+class Witness(Recorder):
+    """Notes what it is given."""
+
+    def on_fit_task_begin(self, estimator, context, *, X, y, metadata):
+        self.calls.append(("begin", context.task_name, context.max_subtasks, estimator, X, y, metadata))
+
+    def on_fit_task_end(self, estimator, context, *, X, y, metadata):
+        self.calls.append(("end", context.task_name, context.max_subtasks, estimator, X, y, metadata))
+
+
+@ESTIMATORS
+@pytest.mark.parametrize("weights", [{}, {"sample_weight": np.linspace(0.5, 1.5, N)}], ids=["", "weighted"])
+def test_callbacks_are_given_the_data_and_how_many_epochs_there_may_be(Estimator, weights):
+    witness = Witness()
+    model = make(Estimator, max_iter=1).set_callbacks(witness).fit(X, Y, **weights)
+    calls = witness.calls[1:-1]
+    tasks = [("begin", "fit", 1), ("begin", "epoch", 0), ("end", "epoch", 0), ("end", "fit", 1)]
+    assert [call[:3] for call in calls] == tasks
+    for _, _, _, estimator, X_seen, y_seen, metadata in calls:
+        assert (estimator is model, X_seen is X, y_seen is Y) == (True, True, True)
+        assert metadata == (weights or None)
 
 
 @ESTIMATORS
@@ -140,6 +164,15 @@ def test_scoring_monitor(Estimator, weights):
     scores = [row[name] for row in monitor.get_logs().data if row["task_name"] == "epoch"]
     partial = make(Estimator)
     assert_allclose(scores, [partial.partial_fit(X, Y, **weights).score(X, Y, **weights) for _ in range(3)])
+
+
+def test_scoring_monitor_of_time_steps():
+    y, weights = [x[:, 0] for x in X], [np.linspace(0.5, 1.5, len(x)) for x in X]
+    monitor = ScoringMonitor(scoring={"r2": sequence_scorer("r2")})
+    model = make(LSTMRegressor, average=False, return_sequences=True)
+    clone(model).set_callbacks(monitor).fit(X, y, weights)
+    scores = [row["r2"] for row in monitor.get_logs().data if row["task_name"] == "epoch"]
+    assert_allclose(scores, [model.partial_fit(X, y, weights).score(X, y, weights) for _ in range(3)])
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])

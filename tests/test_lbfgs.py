@@ -229,6 +229,24 @@ def test_an_iteration_is_an_epoch_to_callbacks(Estimator):
 
 
 @ESTIMATORS
+def test_a_line_search_that_fails_ends_its_epoch(Estimator, monkeypatch):
+    whole, losses = Trainer.whole, []
+
+    def misleading(self, parameters):
+        loss, gradient = whole(self, parameters)
+        losses.append(loss)
+        return loss, gradient if len(losses) <= 5 else -gradient
+
+    monkeypatch.setattr(Trainer, "whole", misleading)
+    recorder = Recorder()
+    with pytest.warns(ConvergenceWarning, match="ABNORMAL"):
+        model = make(Estimator).set_callbacks(recorder).fit(X, Y)
+    assert epochs(recorder) == [(when, "epoch", i) for i in range(model.n_iter_ + 1) for when in ["begin", "end"]]
+    assert recorder.models[-1].n_iter_ == model.n_iter_
+    assert_array_equal(predictions(recorder.models[-1]), predictions(model))
+
+
+@ESTIMATORS
 def test_a_callback_that_returns_true_stops(Estimator):
     model = make(Estimator, max_iter=50).set_callbacks(Recorder(stop=2))
     with warnings.catch_warnings():

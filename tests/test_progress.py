@@ -1,6 +1,7 @@
 """What `verbose` prints."""
 
 import re
+import time
 
 import numpy as np
 import pytest
@@ -63,6 +64,22 @@ def test_numbers_have_four_digits_and_one_width(value, text, capsys):
     line = capsys.readouterr().out
     assert line.startswith(f"Epoch 1/1  loss {text:<9} validation loss {text:<9} score {text:<9} ")
     assert len(line.rstrip()) <= 80
+
+
+def test_a_line_has_the_time_since_training_began(capsys, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[-1])
+    log = Log(True, 1)
+    clock.append(172.31)
+    log.epoch(History([Epoch(0.5, 1)], Best(0, 0.5, None)))
+    assert capsys.readouterr().out == "Epoch 1/1  loss 0.5000      72.3 s\n"
+
+
+def test_of_equal_epochs_the_first_stays_the_best():
+    history = History()
+    for loss, parameters in [(0.5, [1.0]), (0.25, [2.0]), (0.25, [3.0])]:
+        history.add(Epoch(loss, 1), np.array(parameters))
+    assert (history.best.epoch, history.best.parameters) == (1, [2.0])
 
 
 @ESTIMATORS

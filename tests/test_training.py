@@ -398,6 +398,14 @@ def test_partial_fit_keeps_the_first_calls_scales_and_holds_nothing_out(Estimato
     assert [held_out for _, held_out in splits] == [None, None]
 
 
+@ESTIMATORS
+def test_the_learning_rate_can_be_lowered_between_parts(Estimator):
+    model = make(Estimator).partial_fit(X, Y)
+    before = model._network.parameters.copy()
+    model.set_params(learning_rate_init=1e-9).partial_fit(X, Y)
+    assert 0 < np.abs(model._network.parameters - before).max() < 1e-6
+
+
 def test_partial_fit_with_classes_that_come_later():
     model = make(LSTMClassifier).partial_fit(X, Y, classes=[2, 0, 1])
     assert_array_equal(model.classes_, [0, 1, 2])
