@@ -1,8 +1,10 @@
 """Comparison of bits, and fresh processes."""
 
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +35,13 @@ def run_python(code, **environment):
     )
     assert process.returncode == 0, process.stderr
     return process.stdout.strip()
+
+
+def printed(call, *args):
+    """The lines that a call prints; worker processes can import it."""
+    with redirect_stdout(io.StringIO()) as output:
+        call(*args)
+    return output.getvalue().splitlines()
 
 
 def in_table_order(minibatch, array):
