@@ -1,4 +1,4 @@
-"""Comparison of bits, and fresh processes."""
+"""What many tests share: marks, forms of sequences, comparison of bits, and fresh processes."""
 
 import io
 import os
@@ -8,8 +8,20 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import sklstm
+
+ESTIMATORS = pytest.mark.parametrize("Estimator", [sklstm.LSTMRegressor, sklstm.LSTMClassifier])
+slow_to_converge = pytest.mark.filterwarnings("ignore:Training reached max_iter")
+
+
+def object_array(elements):
+    """An array of one dimension, whatever the shapes of its elements."""
+    array = np.empty(len(elements), dtype=object)
+    for i, element in enumerate(elements):
+        array[i] = element
+    return array
 
 
 def assert_same_bits(actual, expected, message=""):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from checks import run_python
+from checks import ESTIMATORS, run_python
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from test_callbacks import Recorder
-from test_training import ESTIMATORS, X_VAL, Y_VAL, N, X, Y, assert_same_model, make, predictions
+from test_training import X_VAL, Y_VAL, N, X, Y, assert_same_model, make, predictions
 
 from sklstm import LSTMClassifier, LSTMRegressor
 from sklstm.preprocessing import SequenceScaler

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from checks import ESTIMATORS
 from epoch_recorder import Recorder
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -14,7 +15,7 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - makes 
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from test_training import ESTIMATORS, X_VAL, Y_VAL, N, X, Y, assert_same_model, make, predictions
+from test_training import X_VAL, Y_VAL, N, X, Y, assert_same_model, make, predictions
 
 from sklstm import LSTMClassifier, LSTMRegressor
 from sklstm.metrics import sequence_scorer

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from checks import assert_same_bits
+from checks import ESTIMATORS, assert_same_bits
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 from test_callbacks import Recorder, epochs
@@ -15,7 +15,6 @@ from sklstm.training import Trainer
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 
-ESTIMATORS = pytest.mark.parametrize("Estimator", [LSTMRegressor, LSTMClassifier])
 N = 40
 
 rng = np.random.default_rng(0)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from checks import object_array
 from numpy.testing import assert_allclose
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.dummy import DummyRegressor
@@ -107,7 +108,7 @@ FORMS = {
     "tuple": (list, tuple),
     "lists of numbers": (list, lambda y: [part.tolist() for part in y]),
     "columns": (list, lambda y: [pd.Series(part[:, 0], index=range(7, 7 + len(part))) for part in y]),
-    "objects": (list, lambda y: np.array([*y, None], dtype=object)[:-1]),
+    "objects": (list, object_array),
     "padded": (padded, padded),
     "padded y": (list, padded),
     "padded X": (padded, list),

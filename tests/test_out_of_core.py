@@ -8,22 +8,20 @@ import joblib
 import naive
 import numpy as np
 import pytest
-from checks import assert_same_bits, run_python
+from checks import ESTIMATORS, assert_same_bits, run_python, slow_to_converge
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import GridSearchCV
 
-from sklstm import LSTMClassifier, LSTMRegressor, Sequences, scaling, training, validation
+from sklstm import LSTMRegressor, Sequences, scaling, training, validation
 from sklstm import network as network_module
 from sklstm.sequences import Excerpt
 from sklstm.training import Data
 from sklstm.validation import check_finite, check_tokens
 
-ESTIMATORS = pytest.mark.parametrize("Estimator", [LSTMRegressor, LSTMClassifier])
 LENGTHS = naive.ragged_lengths(60, longest=9)
 X = naive.random_sequences(LENGTHS, 3, "float32")
 Y = np.arange(len(X)) % 2
 TINY = {"hidden_layer_sizes": 4, "max_iter": 2, "batch_size": 16, "random_state": 0, "n_jobs": 1}
-slow_to_converge = pytest.mark.filterwarnings("ignore:Training reached max_iter")
 
 
 # ---------------------------------------------------------------------------------------------- memory

@@ -5,9 +5,10 @@ import time
 
 import numpy as np
 import pytest
+from checks import ESTIMATORS
 from sklearn.exceptions import ConvergenceWarning
 from test_callbacks import Recorder
-from test_training import ESTIMATORS, X_VAL, Y_VAL, X, Y, make
+from test_training import X_VAL, Y_VAL, X, Y, make
 
 from sklstm import LSTMRegressor
 from sklstm.progress import Best, Epoch, History, Log

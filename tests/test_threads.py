@@ -9,7 +9,7 @@ import joblib
 import naive
 import numpy as np
 import pytest
-from checks import assert_same_bits, run_python
+from checks import assert_same_bits, run_python, slow_to_converge
 from threadpoolctl import OpenBLASController, threadpool_info, threadpool_limits
 
 from sklstm import LSTMClassifier, LSTMRegressor, Sequences, scaling, threads
@@ -25,7 +25,6 @@ STACKS = [*((width,) for width in WIDTHS), (64, 33), (7, 16, 5), (256,)]
 DATA = naive.random_sequences(naive.ragged_lengths(45, longest=9), 3)
 
 needs_openmp = pytest.mark.skipif(not openmp.ENABLED, reason="built without OpenMP")
-slow_to_converge = pytest.mark.filterwarnings("ignore:Training reached max_iter")
 
 
 # ---------------------------------------------------------------------------------------------- bits

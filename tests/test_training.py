@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from checks import ESTIMATORS
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
@@ -16,7 +17,6 @@ from sklstm.training import Trainer
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 
 TINY = {"hidden_layer_sizes": 4, "max_iter": 3, "batch_size": 8, "random_state": 0, "n_jobs": 1}
-ESTIMATORS = pytest.mark.parametrize("Estimator", [LSTMRegressor, LSTMClassifier])
 N = 40
 
 rng = np.random.default_rng(0)

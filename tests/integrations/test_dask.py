@@ -4,7 +4,7 @@ import dask.array as da
 import joblib
 import numpy as np
 import pytest
-from checks import assert_same_bits, printed
+from checks import ESTIMATORS, assert_same_bits, printed, slow_to_converge
 from dask.distributed import Client, LocalCluster
 from dask.sizeof import sizeof
 from dask_ml.wrappers import Incremental
@@ -21,8 +21,7 @@ RNG = np.random.default_rng(0)
 X = as_sequences([RNG.normal(size=(n, 2)) for n in RNG.integers(3, 9, size=60)], feature_names=["a", "b"])
 Y = np.array([x[:, 0].mean() for x in X])
 TINY = {"hidden_layer_sizes": 4, "max_iter": 2, "batch_size": 16, "random_state": 0}
-ESTIMATORS = pytest.mark.parametrize("Estimator", [LSTMRegressor, LSTMClassifier])
-pytestmark = pytest.mark.filterwarnings("ignore:Training reached max_iter")
+pytestmark = slow_to_converge
 
 
 def targets(Estimator):
