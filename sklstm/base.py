@@ -111,15 +111,18 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             trainer = self._trainer(data.normalized(rows), rows, rng, going_on, self.average)
             if watched is not None:
                 watched = watched.normalized(np.arange(len(watched.sequences)))
+            callbacks = EpochCallbacks(
+                context, about, lambda so_far: self._trained(so_far, copy.deepcopy(trainer.network))
+            )
             history = train(
                 trainer,
                 watched and self._in_network_units(watched),
                 lambda out: self._validation_score(out, watched.targets, watched.weights),
                 self,
-                EpochCallbacks(context, about, lambda so_far: self._trained(so_far, copy.deepcopy(trainer.network))),
+                callbacks,
             )
             vars(self).update(self._trained(history, trainer.network))
-            context.call_on_fit_task_end(**about, reconstruction_attributes={})
+            callbacks.end_fit(history.interrupted)
         return self
 
     def _has_partial_fit(self):
@@ -144,7 +147,7 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
             rows = np.flatnonzero(data.sequence_weights())
             trainer = self._trainer(data, rows, rng, going_on, optimizer=optimizer, t=self.t_ if going_on else 0)
             loss = trainer.epoch()
-            if not (np.isfinite(loss) and np.isfinite(trainer.network.parameters).all()):
+            if not trainer.is_finite(loss):
                 raise ValueError("Training diverged: the loss is no longer finite. Lower learning_rate_init.")
             history = History.of_losses([*(self.loss_curve_ if going_on else []), loss], trainer.t)
             vars(self).update(self._trained(history, trainer.network, partial_state=(rng, trainer.optimizer)))

@@ -64,6 +64,10 @@ class _SequenceScorer:
     def __repr__(self):
         return f"sequence_scorer({self.scorer!r})"
 
+    def _accept_sample_weight(self):
+        # Without metadata routing, searches and scorers of several metrics ask it.
+        return self.scorer._accept_sample_weight()
+
     def get_metadata_routing(self):
         return self.scorer.get_metadata_routing()
 

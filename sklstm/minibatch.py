@@ -8,8 +8,8 @@ from ._core import backprop, kernels
 from .head import Head
 from .inputs import as_they_are, first_inputs
 from .layout import TYPE_NAMES, Layout, aligned, grown
-from .network import longest_first, steps_of
-from .sequences import offsets_of
+from .network import longest_first
+from .sequences import offsets_of, steps_of
 
 # Time steps that go through the core together. What the way back leaves of so many is still in the cache when the
 # weights' gradients read it.

@@ -13,7 +13,7 @@ from ._core import head as core_head
 from .head import Head
 from .inputs import as_they_are, first_inputs
 from .layout import CELLS, TYPE_NAMES, Layout, aligned, layer_name, parameter_shapes
-from .sequences import offsets_of
+from .sequences import offsets_of, steps_of
 from .threads import single_threaded_blas
 
 # Standard deviation that embeddings start with: larger ones drown what little a rare word has learnt.
@@ -225,12 +225,6 @@ def longest_first(starts, lengths):
     """Stable order by falling length, and the lengths and starts in it."""
     order = np.argsort(-lengths, kind="stable")
     return order, lengths[order], starts[order]
-
-
-def steps_of(starts, lengths):
-    """Places of the time steps of sequences, one after the other, in the table that they begin at `starts` of."""
-    offsets = offsets_of(lengths)
-    return np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
 
 
 def _glorot(n_in, n_out, shape, rng):

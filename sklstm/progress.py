@@ -1,6 +1,7 @@
 """How far training is, for those who watch: curves over the epochs, printed lines, scikit-learn's callbacks."""
 
 import time
+import warnings
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -37,6 +38,7 @@ class History:
     best: Best | None = None
     reference: float = np.inf  # the loss that an epoch must fall below by tol to count as progress
     n_stale: int = 0
+    interrupted: bool = False  # by the user
 
     @classmethod
     def of_losses(cls, losses, n_seen):
@@ -74,14 +76,14 @@ class Log:
     """Prints a line an epoch, and one for what happens in between; nothing if not `verbose`."""
 
     def __init__(self, verbose, max_iter):
-        self.verbose, self.max_iter = verbose, max_iter
+        self._verbose, self._max_iter = verbose, max_iter
         self._started = time.perf_counter()
 
     def epoch(self, history):
         """The losses of the last epoch, its score, and the time since training began."""
         epoch = history.epochs[-1]
-        width = len(str(self.max_iter))
-        parts = [f"Epoch {len(history.epochs):{width}}/{self.max_iter}", f" loss {_number(epoch.loss)}"]
+        width = len(str(self._max_iter))
+        parts = [f"Epoch {len(history.epochs):{width}}/{self._max_iter}", f" loss {_number(epoch.loss)}"]
         if epoch.validation_loss is not None:
             parts.append(f"validation loss {_number(epoch.validation_loss)}")
             parts.append(f"score {_number(epoch.validation_score)}")
@@ -93,12 +95,12 @@ class Log:
         best = history.best.epoch + 1
         self._print(f"Learning rate lowered to {rate:.3g}; training goes on from the weights of epoch {best}.")
 
-    def end(self, reason, history):
+    def end(self, reason, kept):
         """Why training ended, and what it leaves."""
-        self._print(f"Stopped: {reason}. The weights of epoch {history.best.epoch + 1} are kept.")
+        self._print(f"Stopped: {reason}. {kept}")
 
     def _print(self, line):
-        if self.verbose:
+        if self._verbose:
             print(line, flush=True)
 
 
@@ -138,6 +140,18 @@ class EpochCallbacks:
         """Tell that it has ended; returns whether a callback wants to stop."""
         epoch, self._epoch = self._epoch, None
         return epoch.call_on_fit_task_end(**self._about, reconstruction_attributes=lambda: self._fitted(history))
+
+    def end_fit(self, interrupted):
+        """Tell that the fit has ended. The model is trained: only a second interruption undoes that, or one of many."""
+        try:
+            self._fit.call_on_fit_task_end(**self._about, reconstruction_attributes={})
+        except KeyboardInterrupt:
+            if interrupted or self.one_of_many():
+                raise
+            message = (
+                "Interrupted by the user after the last epoch: the model is fitted, but not all callbacks are done."
+            )
+            warnings.warn(message, stacklevel=5)
 
     def one_of_many(self):
         """Whether the fit is one of several that do not wait for each other, such as those of a search."""

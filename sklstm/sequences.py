@@ -135,11 +135,8 @@ class Sequences:
         return self._take(np.arange(len(self))[key])
 
     def _take(self, rows):
-        starts, lengths = self.offsets[rows], self.lengths[rows]
-        offsets = offsets_of(lengths)
-        # Time step k of the result comes from row k of the values, moved by how far its sequence moves.
-        steps = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
-        return self._part(steps, offsets)
+        lengths = self.lengths[rows]
+        return self._part(steps_of(self.starts[rows], lengths), offsets_of(lengths))
 
     def _part(self, steps, offsets):
         times = None if self.times is None else self.times[steps]
@@ -270,10 +267,17 @@ def offsets_of(lengths):
     return offsets
 
 
+def steps_of(starts, lengths):
+    """Places of the time steps of sequences, one after the other, in the table that they begin at `starts` of."""
+    offsets = offsets_of(lengths)
+    # Time step k comes from row k of the table, moved by how far its sequence moves.
+    return np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+
+
 def differences(sequences):
     """The change of every value since the time step before, (total_steps, n_features); at a first step, none."""
     changes = np.diff(sequences.values, axis=0, prepend=sequences.values[:1])
-    changes[sequences.offsets[:-1]] = 0
+    changes[sequences.starts] = 0
     return changes
 
 

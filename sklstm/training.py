@@ -9,10 +9,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ._core import optimizers as core
 from .minibatch import Minibatch
-from .network import steps_of
 from .progress import Epoch, History, Log
 from .schedules import PLANNED
-from .sequences import Excerpt
+from .sequences import Excerpt, steps_of
 from .threads import single_threaded_blas
 
 # Measured over ten tasks: within 3 % (at worst 9 %) of the best fixed learning rate found for each.
@@ -231,6 +230,10 @@ class Trainer:
         l2 = self.objective.alpha * (1 - self.objective.l1_ratio) / n
         return core.add_penalty(parameters, gradient, self.network.n_weights, l1, l2)
 
+    def is_finite(self, *losses):
+        """Whether losses are finite, and the network's parameters."""
+        return np.isfinite(losses).all() and np.isfinite(self.network.parameters).all()
+
     def evaluate(self, data):
         """Loss on other data, without the penalty, and the outputs."""
         out = self.network.predict(data.sequences, *self.scaling, self.n_threads)
@@ -258,7 +261,8 @@ def train(trainer, validation, score, settings, callbacks):
     Raises
     ------
     KeyboardInterrupt
-        If the user interrupts before there is anything to keep, or one fit of many.
+        If the user interrupts before there is anything to keep, or one fit of many, as far as callbacks tell: a
+        meta-estimator that has none, such as MultiOutputRegressor, hides the search around it.
     """
     history, log = History(), Log(settings.verbose, settings.max_iter)
     try:
@@ -266,15 +270,16 @@ def train(trainer, validation, score, settings, callbacks):
             reason = _minimize(history, trainer, settings, callbacks, log)
         else:
             reason = _descend(history, trainer, validation, score, settings, callbacks, log)
+        kept = f"The weights of epoch {history.best.epoch + 1} are kept."
     except KeyboardInterrupt:
         # A candidate of a search that was cut short would be compared with the others as if it had been trained.
         kept = None if callbacks.one_of_many() else _rescue(history, trainer, validation)
         if kept is None:
             raise
-        warnings.warn(f"Training interrupted by the user: {kept}.", stacklevel=5)
-        reason = "interrupted by the user"
+        warnings.warn(f"Training interrupted by the user. {kept}", stacklevel=5)
+        history.interrupted, reason = True, "interrupted by the user"
     trainer.network.parameters[:] = history.best.parameters
-    log.end(reason, history)
+    log.end(reason, kept)
     return history
 
 
@@ -287,7 +292,7 @@ def _descend(history, trainer, validation, score, settings, callbacks, log):
         if validation is not None:
             loss, out = trainer.evaluate(validation)
             epoch = epoch._replace(validation_loss=loss)
-        if not _is_finite(epoch.loss, epoch.watched, network):
+        if not trainer.is_finite(epoch.loss, epoch.watched):
             _report_divergence(history)
             network.parameters[:] = history.best.parameters
             callbacks.end_epoch(history)
@@ -300,6 +305,8 @@ def _descend(history, trainer, validation, score, settings, callbacks, log):
             return "a callback asked for it"
         if history.n_stale >= settings.n_iter_no_change and not planned:
             return f"no progress in {history.n_stale} epochs"
+        if len(history.epochs) == settings.max_iter:
+            break  # before a rate is lowered for an epoch that never comes
         if settings.learning_rate == "adaptive" and history.n_stale and history.n_stale % PLATEAU_EPOCHS == 0:
             trainer.restart(history.best.parameters, PLATEAU_FACTOR)
             log.lower_rate(trainer.optimizer.learning_rate, history)
@@ -310,30 +317,24 @@ def _descend(history, trainer, validation, score, settings, callbacks, log):
 
 def _minimize(history, trainer, settings, callbacks, log):
     """Iterations of L-BFGS (Liu and Nocedal, 1989), each an epoch to all who watch; returns why they ended."""
-    network, stopped = trainer.network, False
+    stopped = False
 
     def loss_and_gradient(parameters):
         if not callbacks.in_epoch:  # nobody knows before it whether there will be another iteration
             callbacks.begin_epoch()
         return trainer.whole(parameters)
 
-    def record(result):
-        network.parameters[:] = result.x
-        n_seen = len(trainer.rows) * (len(history.epochs) + 1)
-        history.add(Epoch(float(result.fun), n_seen), network.parameters, settings.tol)
-        log.epoch(history)
-        return callbacks.end_epoch(history)
-
     def after_iteration(intermediate_result):
         nonlocal stopped
-        stopped = record(intermediate_result)
+        _record(intermediate_result, history, trainer, settings, log)
+        stopped = callbacks.end_epoch(history)
         if stopped:
             raise StopIteration
 
     with single_threaded_blas():  # its sums, too, would depend on the number of threads
         result = minimize(
             loss_and_gradient,
-            network.parameters.astype(np.float64),
+            trainer.network.parameters.astype(np.float64),
             method="L-BFGS-B",
             jac=True,
             callback=after_iteration,
@@ -342,39 +343,48 @@ def _minimize(history, trainer, settings, callbacks, log):
     if not history.epochs:  # the start is an optimum, or no step from it is better
         if not np.isfinite(result.fun):
             raise ValueError("The loss is not finite to begin with: look at the scale of X and y, or lower alpha.")
-        record(result)
-    elif callbacks.in_epoch:
-        network.parameters[:] = history.best.parameters
+        _record(result, history, trainer, settings, log)
+    if callbacks.in_epoch:
+        trainer.network.parameters[:] = history.best.parameters
         callbacks.end_epoch(history)
     if stopped:
         return "a callback asked for it"
     if not result.success:
-        _warn(
-            f"L-BFGS has not converged after {result.nit} iterations and {result.nfev} evaluations of the loss "
-            f"({result.message}): raise max_iter, max_fun or tol."
-        )
+        _report_no_convergence(result)
     return f"L-BFGS has {'' if result.success else 'not '}converged"
 
 
-def _is_finite(loss, watched, network):
-    return np.isfinite([loss, watched]).all() and np.isfinite(network.parameters).all()
+def _record(result, history, trainer, settings, log):
+    """Take note of where an iteration of L-BFGS led."""
+    trainer.network.parameters[:] = result.x
+    n_seen = len(trainer.rows) * (len(history.epochs) + 1)
+    history.add(Epoch(float(result.fun), n_seen), trainer.network.parameters, settings.tol)
+    log.epoch(history)
 
 
 def _rescue(history, trainer, validation):
     """See to it that there is something to keep of an interrupted training; returns what, or None."""
     if history.epochs:
-        return f"the best weights so far are kept, those of epoch {history.best.epoch + 1}"
+        return f"The best weights so far are kept, those of epoch {history.best.epoch + 1}."
     loss = trainer.break_off()
-    if loss is None or not _is_finite(loss, loss, trainer.network):
+    if loss is None or not trainer.is_finite(loss):
         return None
     unknown = None if validation is None else np.nan
     history.add(Epoch(loss, trainer.t, unknown, unknown), trainer.network.parameters)
-    return f"the weights are kept as they are after {trainer.t} of the first epoch's {len(trainer.rows)} sequences"
+    return f"The weights are kept as they are after {trainer.t} of the first epoch's {len(trainer.rows)} sequences."
 
 
 def _warn(message, stacklevel=0):
     # Through this function, its caller, train, fit and scikit-learn's two decorators to the caller.
     warnings.warn(message, ConvergenceWarning, stacklevel=7 + stacklevel)
+
+
+def _report_no_convergence(result):
+    _warn(
+        f"L-BFGS has not converged after {result.nit} iterations and {result.nfev} evaluations of the loss "
+        f"({result.message}): raise max_iter, max_fun or tol.",
+        stacklevel=1,
+    )
 
 
 def _report_divergence(history):

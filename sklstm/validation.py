@@ -109,7 +109,7 @@ def _times_of_steps(times, lengths):
 
 def check_finite(sequences, name="X", allow_nan=False):
     """Raise a ValueError that says where the first NaN or infinity is."""
-    found = _first_wrong(sequences.values, _not_infinite if allow_nan else np.isfinite)
+    found = _first_wrong(sequences.values, (lambda values: ~np.isinf(values)) if allow_nan else np.isfinite)
     if found is None:
         return
     step, feature = found
@@ -133,10 +133,6 @@ def _first_wrong(values, is_right):
             row, column = np.argwhere(~right)[0]
             return start + row, column
     return None
-
-
-def _not_infinite(values):
-    return ~np.isinf(values)
 
 
 def check_tokens(sequences, most, name="X"):

@@ -1,13 +1,27 @@
-"""Comparison of bits, and fresh processes."""
+"""What many tests share: marks, forms of sequences, comparison of bits, and fresh processes."""
 
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import sklstm
+
+ESTIMATORS = pytest.mark.parametrize("Estimator", [sklstm.LSTMRegressor, sklstm.LSTMClassifier])
+slow_to_converge = pytest.mark.filterwarnings("ignore:Training reached max_iter")
+
+
+def object_array(elements):
+    """An array of one dimension, whatever the shapes of its elements."""
+    array = np.empty(len(elements), dtype=object)
+    for i, element in enumerate(elements):
+        array[i] = element
+    return array
 
 
 def assert_same_bits(actual, expected, message=""):
@@ -33,6 +47,13 @@ def run_python(code, **environment):
     )
     assert process.returncode == 0, process.stderr
     return process.stdout.strip()
+
+
+def printed(call, *args):
+    """The lines that a call prints; worker processes can import it."""
+    with redirect_stdout(io.StringIO()) as output:
+        call(*args)
+    return output.getvalue().splitlines()
 
 
 def in_table_order(minibatch, array):

@@ -1,8 +1,47 @@
-"""How OpenMP waits in the tests."""
+"""How OpenMP waits in the tests, and accidents for them."""
 
 import os
+
+import numpy as np
+import pytest
 
 # Threads that wait at the end of a parallel region spin, as a rule. Where another process holds a core (a parallel
 # test run, a busy build machine), each of the tests' thousands of tiny regions then takes 10 ms instead of 0.01.
 # To be set before anything loads OpenMP.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+from sklstm.training import Trainer
+
+
+@pytest.fixture
+def raise_in(monkeypatch):
+    """Let a method of `Trainer` raise an error instead of its n-th call."""
+
+    def arrange(name, n, error=KeyboardInterrupt):
+        method, calls = getattr(Trainer, name), []
+
+        def failing(self, *args, **kwargs):
+            calls.append(name)
+            if len(calls) == n:
+                raise error
+            return method(self, *args, **kwargs)
+
+        monkeypatch.setattr(Trainer, name, failing)
+
+    return arrange
+
+
+@pytest.fixture
+def diverges_in_epoch_3(monkeypatch):
+    """Let training's third epoch end with weights that are not finite."""
+    epoch, count = Trainer.epoch, []
+
+    def diverging(self):
+        loss = epoch(self)
+        count.append(loss)
+        if len(count) == 3:
+            self.network.parameters[:] = np.nan
+            return np.nan
+        return loss
+
+    monkeypatch.setattr(Trainer, "epoch", diverging)

@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
-from checks import run_python
+from checks import ESTIMATORS, run_python
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from test_callbacks import Recorder
-from test_training import ESTIMATORS, X_VAL, Y_VAL, N, X, Y, assert_same_model, make, predictions
+from test_training import X_VAL, Y_VAL, N, X, Y, assert_same_model, make, predictions
 
 from sklstm import LSTMClassifier, LSTMRegressor
 from sklstm.preprocessing import SequenceScaler
@@ -18,24 +20,6 @@ from sklstm.training import Average, Trainer
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 
 VALIDATION = pytest.mark.parametrize("validation", [{}, {"X_val": X_VAL, "y_val": Y_VAL}], ids=["", "validated"])
-
-
-@pytest.fixture
-def raise_in(monkeypatch):
-    """Let a method of `Trainer` raise an error instead of its n-th call."""
-
-    def arrange(name, n, error=KeyboardInterrupt):
-        method, calls = getattr(Trainer, name), []
-
-        def failing(self, *args, **kwargs):
-            calls.append(name)
-            if len(calls) == n:
-                raise error
-            return method(self, *args, **kwargs)
-
-        monkeypatch.setattr(Trainer, name, failing)
-
-    return arrange
 
 
 # ---------------------------------------------------------------------------------------------- interruptions
@@ -48,7 +32,7 @@ def test_the_best_weights_so_far_are_kept(Estimator, validation, raise_in):
     expected = make(Estimator, max_iter=3).fit(X, Y, **validation)
     raise_in("step", 18)
     model = make(Estimator, max_iter=50)
-    with pytest.warns(UserWarning, match="interrupted by the user: the best weights so far.*epoch 3") as record:
+    with pytest.warns(UserWarning, match=r"interrupted by the user\. The best weights so far.*epoch 3") as record:
         model.fit(X, Y, **validation)
     assert record[0].filename == __file__
     assert_same_model(model, expected)
@@ -158,6 +142,27 @@ def test_weights_that_are_not_finite_are_not_kept(Estimator, monkeypatch):
     assert not hasattr(model, "loss_curve_")
 
 
+class ImpatientInTheEnd(Recorder):
+    def on_fit_task_end(self, estimator, context):
+        if context.task_name == "fit":
+            raise KeyboardInterrupt
+
+
+@ESTIMATORS
+def test_an_interruption_after_the_last_epoch_leaves_the_trained_model(Estimator):
+    model = make(Estimator).set_callbacks(ImpatientInTheEnd())
+    with pytest.warns(UserWarning, match="after the last epoch: the model is fitted") as record:
+        model.fit(X, Y)
+    assert record[-1].filename == __file__
+    assert_same_model(model, make(Estimator).fit(X, Y))
+
+
+def test_an_interruption_after_the_last_epoch_ends_a_search():
+    model = make(LSTMRegressor).set_callbacks(ImpatientInTheEnd())
+    with pytest.raises(KeyboardInterrupt):
+        GridSearchCV(model, {"hidden_layer_sizes": [2, 3]}, cv=2).fit(X, Y)
+
+
 @ESTIMATORS
 def test_a_second_interruption_ends_everything(Estimator):
     class Impatient(Recorder):
@@ -188,7 +193,7 @@ def test_partial_fit_stays_as_it_was(Estimator, raise_in):
 def test_a_pipeline_is_fitted(raise_in):
     raise_in("step", 8)
     pipeline = make_pipeline(SequenceScaler(), make(LSTMRegressor))
-    with pytest.warns(UserWarning, match="best weights so far.*epoch 1"):
+    with pytest.warns(UserWarning, match="The best weights so far.*epoch 1"):
         pipeline.fit(X, Y)
     assert np.isfinite(pipeline.predict(X)).all()
 
@@ -202,10 +207,21 @@ def test_a_search_ends(within, raise_in):
         GridSearchCV(model, {name: [2, 3]}, cv=2).fit(X, Y)
 
 
+@pytest.mark.filterwarnings("ignore:y has only two unique values")
+@pytest.mark.parametrize("Hiding", [TransformedTargetRegressor, MultiOutputRegressor])
+def test_a_search_is_not_seen_through_an_estimator_without_callbacks(Hiding, raise_in):
+    raise_in("epoch", 2)
+    model = Hiding(make(LSTMRegressor))
+    name = next(name for name in model.get_params() if name.endswith("hidden_layer_sizes"))
+    with pytest.warns(UserWarning, match="interrupted by the user"):
+        search = GridSearchCV(model, {name: [2, 3]}, cv=2).fit(X, Y[:, np.newaxis])
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
 def test_the_refit_of_a_search_is_a_fit_like_any_other(raise_in):
     raise_in("epoch", 2 * 2 * 3 + 3)
     search = GridSearchCV(make(LSTMRegressor), {"hidden_layer_sizes": [2, 3]}, cv=2)
-    with pytest.warns(UserWarning, match="best weights so far.*epoch 2"):
+    with pytest.warns(UserWarning, match="The best weights so far.*epoch 2"):
         search.fit(X, Y)
     assert search.best_estimator_.n_iter_ == 2
     assert np.isfinite(search.predict(X)).all()
@@ -226,21 +242,6 @@ def test_divergence_in_the_first_epoch_is_an_error(Estimator):
         make(Estimator, solver="sgd", learning_rate_init=1e300, clip_norm=None).fit(X, Y)
     with pytest.raises(ValueError, match=r"diverged.*Lower learning_rate_init"):
         make(Estimator, solver="sgd", learning_rate_init=1e300, clip_norm=None).partial_fit(X, Y)
-
-
-@pytest.fixture
-def diverges_in_epoch_3(monkeypatch):
-    epoch, count = Trainer.epoch, []
-
-    def diverging(self):
-        loss = epoch(self)
-        count.append(loss)
-        if len(count) == 3:
-            self.network.parameters[:] = np.nan
-            return np.nan
-        return loss
-
-    monkeypatch.setattr(Trainer, "epoch", diverging)
 
 
 @ESTIMATORS

@@ -2,17 +2,17 @@
 
 import numpy as np
 import pytest
+from checks import ESTIMATORS
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
-from sklstm import LSTMClassifier, LSTMRegressor, as_sequences
+from sklstm import as_sequences
 from sklstm.optimizers import Adam
 from sklstm.training import Trainer
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 
 TINY = {"hidden_layer_sizes": 3, "max_iter": 4, "batch_size": 8, "random_state": 0, "n_jobs": 1, "dtype": "float64"}
-ESTIMATORS = pytest.mark.parametrize("Estimator", [LSTMRegressor, LSTMClassifier])
 N = 40
 
 rng = np.random.default_rng(0)

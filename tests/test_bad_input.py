@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+from checks import ESTIMATORS, object_array
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 
@@ -12,7 +13,6 @@ from sklstm import LSTMClassifier, LSTMRegressor, as_sequences
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 
 TINY = {"hidden_layer_sizes": 4, "max_iter": 2, "batch_size": 8, "random_state": 0, "n_jobs": 1}
-ESTIMATORS = pytest.mark.parametrize("Estimator", [LSTMRegressor, LSTMClassifier])
 N = 10
 
 rng = np.random.default_rng(0)
@@ -43,13 +43,6 @@ def changed(index, value, X=CUBE):
     X = X.copy()
     X[index] = value
     return X
-
-
-def objects(*elements):
-    result = np.empty(len(elements), dtype=object)
-    for i, element in enumerate(elements):
-        result[i] = element
-    return result
 
 
 def assert_raises(call, error, words):
@@ -91,7 +84,7 @@ UNUSABLE = {
     "no sequences": ([], ["no sequences", "at least one"]),
     "no sequences in three dimensions": (np.empty((0, 5, 2)), ["no sequences"]),
     "no sequences in a tuple": ((), ["no sequences"]),
-    "no sequences in an object array": (objects(), ["no sequences"]),
+    "no sequences in an object array": (object_array([]), ["no sequences"]),
     "a part without sequences": (as_sequences(CUBE)[:0], ["no sequences"]),
     "a list of strings": ([["a", "b"], ["c"]], ["equence 0 of X", "real numbers"]),
     "a string among sequences": ([CUBE[0], "abc"], ["equence 1 of X", "real numbers"]),

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from checks import ESTIMATORS
 from epoch_recorder import Recorder
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -14,11 +15,11 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - makes 
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from test_training import ESTIMATORS, X_VAL, Y_VAL, N, X, Y, assert_same_model, make, predictions
+from test_training import X_VAL, Y_VAL, N, X, Y, assert_same_model, make, predictions
 
 from sklstm import LSTMClassifier, LSTMRegressor
+from sklstm.metrics import sequence_scorer
 from sklstm.preprocessing import SequenceScaler
-from sklstm.training import Trainer
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 
@@ -28,32 +29,35 @@ def epochs(recorder):
 
 
 @ESTIMATORS
-def test_callbacks_are_called_around_each_epoch(Estimator):
+def test_callbacks_are_called_around_the_fit_and_each_epoch(Estimator):
     recorder = Recorder()
     model = make(Estimator).set_callbacks(recorder).fit(X, Y)
-    assert recorder.calls[0] == "setup"
-    assert recorder.calls[-1] == "teardown"
-    assert epochs(recorder) == [(when, "epoch", i) for i in range(3) for when in ["begin", "end"]]
+    of_epochs = [(when, "epoch", i) for i in range(3) for when in ["begin", "end"]]
+    assert recorder.calls == ["setup", ("begin", "fit", 0), *of_epochs, ("end", "fit", 0), "teardown"]
     assert_same_model(model, make(Estimator).fit(X, Y))
 
 
-@ESTIMATORS
-def test_callbacks_are_called_around_the_whole_fit(Estimator):
-    recorder = Recorder()
-    make(Estimator).set_callbacks(recorder).fit(X, Y)
-    assert recorder.calls[1] == ("begin", "fit", 0)
-    assert recorder.calls[-2] == ("end", "fit", 0)
+class Witness(Recorder):
+    """Notes what it is given."""
+
+    def on_fit_task_begin(self, estimator, context, *, X, y, metadata):
+        self.calls.append(("begin", context.task_name, context.max_subtasks, estimator, X, y, metadata))
+
+    def on_fit_task_end(self, estimator, context, *, X, y, metadata):
+        self.calls.append(("end", context.task_name, context.max_subtasks, estimator, X, y, metadata))
 
 
 @ESTIMATORS
-def test_a_callback_sees_a_model_that_predicts(Estimator):
-    recorder = Recorder()
-    make(Estimator, average=False).set_callbacks(recorder).fit(X, Y)
-    for i, seen in enumerate(recorder.models):
-        partial = make(Estimator)
-        for _ in range(i + 1):
-            partial.partial_fit(X, Y)
-        assert_array_equal(predictions(seen), predictions(partial))
+@pytest.mark.parametrize("weights", [{}, {"sample_weight": np.linspace(0.5, 1.5, N)}], ids=["", "weighted"])
+def test_callbacks_are_given_the_data_and_how_many_epochs_there_may_be(Estimator, weights):
+    witness = Witness()
+    model = make(Estimator, max_iter=1).set_callbacks(witness).fit(X, Y, **weights)
+    calls = witness.calls[1:-1]
+    tasks = [("begin", "fit", 1), ("begin", "epoch", 0), ("end", "epoch", 0), ("end", "fit", 1)]
+    assert [call[:3] for call in calls] == tasks
+    for _, _, _, estimator, X_seen, y_seen, metadata in calls:
+        assert (estimator is model, X_seen is X, y_seen is Y) == (True, True, True)
+        assert metadata == (weights or None)
 
 
 @ESTIMATORS
@@ -139,16 +143,9 @@ def test_callbacks_stay_with_clones_and_pickles_and_partial_fit_does_without(Est
 
 
 @ESTIMATORS
-def test_after_a_divergence_callbacks_see_the_weights_that_are_kept(Estimator, monkeypatch):
-    epoch, losses = Trainer.epoch, []
-
-    def diverging(self):
-        losses.append(epoch(self))
-        if len(losses) == 3:
-            self.network.parameters[:] = np.nan
-        return losses[-1]
-
-    monkeypatch.setattr(Trainer, "epoch", diverging)
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.usefixtures("diverges_in_epoch_3")
+def test_after_a_divergence_callbacks_see_the_weights_that_are_kept(Estimator):
     recorder, name = Recorder(), "r2" if Estimator is LSTMRegressor else "accuracy"
     model = make(Estimator, max_iter=50).set_callbacks(recorder, ScoringMonitor(scoring=name)).fit(X, Y)
     assert len(recorder.models) == 3
@@ -168,6 +165,15 @@ def test_scoring_monitor(Estimator, weights):
     scores = [row[name] for row in monitor.get_logs().data if row["task_name"] == "epoch"]
     partial = make(Estimator)
     assert_allclose(scores, [partial.partial_fit(X, Y, **weights).score(X, Y, **weights) for _ in range(3)])
+
+
+def test_scoring_monitor_of_time_steps():
+    y, weights = [x[:, 0] for x in X], [np.linspace(0.5, 1.5, len(x)) for x in X]
+    monitor = ScoringMonitor(scoring={"r2": sequence_scorer("r2")})
+    model = make(LSTMRegressor, average=False, return_sequences=True)
+    clone(model).set_callbacks(monitor).fit(X, y, weights)
+    scores = [row["r2"] for row in monitor.get_logs().data if row["task_name"] == "epoch"]
+    assert_allclose(scores, [model.partial_fit(X, y, weights).score(X, y, weights) for _ in range(3)])
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])

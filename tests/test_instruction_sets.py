@@ -10,7 +10,7 @@ import test_gradients
 import test_memory
 import test_optimizers
 import test_products
-from checks import check_company, run_python
+from checks import check_company, run_python, slow_to_converge
 from numpy.testing import assert_allclose
 
 from sklstm import LSTMClassifier, LSTMRegressor
@@ -132,7 +132,7 @@ def main(path):
 # ---------------------------------------------------------------------------------------------- tests
 
 
-@pytest.mark.filterwarnings("ignore:Training reached max_iter")
+@slow_to_converge
 @pytest.mark.parametrize("instruction_set", kernels.INSTRUCTION_SETS)
 def test_checks_hold_and_results_agree(instruction_set, tmp_path):
     """With those of the set that this process runs on."""

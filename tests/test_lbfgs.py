@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from checks import assert_same_bits
+from checks import ESTIMATORS, assert_same_bits
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 from test_callbacks import Recorder, epochs
@@ -15,7 +15,6 @@ from sklstm.training import Trainer
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 
-ESTIMATORS = pytest.mark.parametrize("Estimator", [LSTMRegressor, LSTMClassifier])
 N = 40
 
 rng = np.random.default_rng(0)
@@ -226,6 +225,24 @@ def test_an_iteration_is_an_epoch_to_callbacks(Estimator):
     for i, seen in enumerate(recorder.models, start=1):
         assert_array_equal(predictions(seen), predictions(make(Estimator, max_iter=i).fit(X, Y)))
     assert_array_equal(predictions(seen), predictions(model))
+
+
+@ESTIMATORS
+def test_a_line_search_that_fails_ends_its_epoch(Estimator, monkeypatch):
+    whole, losses = Trainer.whole, []
+
+    def misleading(self, parameters):
+        loss, gradient = whole(self, parameters)
+        losses.append(loss)
+        return loss, gradient if len(losses) <= 5 else -gradient
+
+    monkeypatch.setattr(Trainer, "whole", misleading)
+    recorder = Recorder()
+    with pytest.warns(ConvergenceWarning, match="ABNORMAL"):
+        model = make(Estimator).set_callbacks(recorder).fit(X, Y)
+    assert epochs(recorder) == [(when, "epoch", i) for i in range(model.n_iter_ + 1) for when in ["begin", "end"]]
+    assert recorder.models[-1].n_iter_ == model.n_iter_
+    assert_array_equal(predictions(recorder.models[-1]), predictions(model))
 
 
 @ESTIMATORS

@@ -7,21 +7,19 @@ from copy import deepcopy
 import naive
 import numpy as np
 import pytest
-from checks import assert_same_bits, run_python
+from checks import ESTIMATORS, assert_same_bits, run_python, slow_to_converge
 from numpy.testing import assert_array_equal
 from test_gradients import Problem
 
-from sklstm import LSTMClassifier, LSTMRegressor
+from sklstm import LSTMRegressor
 from sklstm import minibatch as minibatch_module
 from sklstm.layout import CELLS
 from sklstm.minibatch import Minibatch
 
-ESTIMATORS = pytest.mark.parametrize("Estimator", [LSTMRegressor, LSTMClassifier])
 SHIFT, SCALE = np.array([0.3, -1.0, 0.1]), np.array([0.5, 2.0, 1.5])
 # From 1 to 300 steps: up to five segments of 64, and ends at, before and after their borders.
 LENGTHS = [300, 1, 257, 64, 65, 63, 128, 2, 192, 256, 193, 150, 300, 17, 129, 1, 64, 270, 40]
 SEQUENCES = naive.random_sequences(LENGTHS, 3)
-slow_to_converge = pytest.mark.filterwarnings("ignore:Training reached max_iter")
 
 
 def megabytes(minibatch):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from checks import object_array
 from numpy.testing import assert_allclose
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.dummy import DummyRegressor
@@ -107,7 +108,7 @@ FORMS = {
     "tuple": (list, tuple),
     "lists of numbers": (list, lambda y: [part.tolist() for part in y]),
     "columns": (list, lambda y: [pd.Series(part[:, 0], index=range(7, 7 + len(part))) for part in y]),
-    "objects": (list, lambda y: np.array([*y, None], dtype=object)[:-1]),
+    "objects": (list, object_array),
     "padded": (padded, padded),
     "padded y": (list, padded),
     "padded X": (padded, list),
@@ -289,6 +290,28 @@ def test_several_scorers_of_labels():
         expected = np.concatenate(y[part]), Classifier().predict(np.concatenate(X[part]))
         assert scores["test_accuracy"][i] == accuracy_score(*expected)
         assert scores["test_f1_macro"][i] == f1_score(*expected, average="macro")
+
+
+@pytest.mark.parametrize("scoring", ["r2", "neg_mean_absolute_error"])
+@pytest.mark.parametrize("several", [False, True])
+def test_a_search_weighs_the_scores_of_steps(scoring, several):
+    X, y = ragged(1), ragged(1, seed=1)
+    weights = [np.linspace(0.5, 2.0, len(part)) for part in y]
+    scorer = sequence_scorer(scoring)
+    search = GridSearchCV(Regressor(), {"factor": [0.5]}, scoring={"s": scorer} if several else scorer, cv=KFold(2))
+    search.set_params(refit=False).fit(X, y, sample_weight=weights)
+    found = search.cv_results_["split1_test_" + ("s" if several else "score")][0]
+    last = [np.concatenate(part[3:]) for part in (X, y, weights)]
+    assert_allclose(found, sklearn.metrics.get_scorer(scoring)(Regressor(0.5), *last[:2], sample_weight=last[2]))
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_search_by_a_metric_that_knows_no_weights_says_so(several):
+    X, y, scorer = ragged(1), ragged(1, seed=1), sequence_scorer("neg_max_error")
+    search = GridSearchCV(Regressor(), {"factor": [0.5]}, scoring={"s": scorer} if several else scorer, cv=KFold(2))
+    search.set_params(refit=False, error_score="raise")
+    with pytest.warns(UserWarning, match="does not support sample_weight"):
+        search.fit(X, y, sample_weight=[np.ones(len(part)) for part in y])
 
 
 def test_permutation_importance_takes_the_scorer():

@@ -6,7 +6,7 @@ from itertools import product
 import naive
 import numpy as np
 import pytest
-from checks import assert_same_bits
+from checks import ESTIMATORS, assert_same_bits
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -22,7 +22,6 @@ from sklstm.sequences import time_gaps
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 
-ESTIMATORS = pytest.mark.parametrize("Estimator", [LSTMRegressor, LSTMClassifier])
 EVERY_CELL = pytest.mark.parametrize("cell", CELLS)
 SHIFT, SCALE = np.array([0.3, -1.0, 0.1]), np.array([0.5, 2.0, 1.5])
 LENGTHS = naive.ragged_lengths(21, longest=20)

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from checks import ESTIMATORS
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -16,7 +17,6 @@ from sklstm.layout import ACTIVATIONS, CELLS, POOLINGS, RECURRENT_ACTIVATIONS
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 
 SMALL = {"hidden_layer_sizes": 8, "random_state": 0, "n_jobs": 1}
-ESTIMATORS = pytest.mark.parametrize("Estimator", [LSTMRegressor, LSTMClassifier])
 N, N_TRAIN = 300, 200
 
 rng = np.random.default_rng(0)

@@ -8,22 +8,20 @@ import joblib
 import naive
 import numpy as np
 import pytest
-from checks import assert_same_bits, run_python
+from checks import ESTIMATORS, assert_same_bits, run_python, slow_to_converge
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import GridSearchCV
 
-from sklstm import LSTMClassifier, LSTMRegressor, Sequences, scaling, training, validation
+from sklstm import LSTMRegressor, Sequences, scaling, training, validation
 from sklstm import network as network_module
 from sklstm.sequences import Excerpt
 from sklstm.training import Data
 from sklstm.validation import check_finite, check_tokens
 
-ESTIMATORS = pytest.mark.parametrize("Estimator", [LSTMRegressor, LSTMClassifier])
 LENGTHS = naive.ragged_lengths(60, longest=9)
 X = naive.random_sequences(LENGTHS, 3, "float32")
 Y = np.arange(len(X)) % 2
 TINY = {"hidden_layer_sizes": 4, "max_iter": 2, "batch_size": 16, "random_state": 0, "n_jobs": 1}
-slow_to_converge = pytest.mark.filterwarnings("ignore:Training reached max_iter")
 
 
 # ---------------------------------------------------------------------------------------------- memory
@@ -139,6 +137,12 @@ class TestParts:
         with pytest.raises(ValueError, match=r"sequence 2, time step 5 is 0\.5"):
             check_tokens(Sequences(tokens, [0, 10, 20, 40]), 50)
 
+    def test_the_states_of_few_sequences_are_kept_at_a_time(self, monkeypatch):
+        run, sizes = network_module._Prediction.run, []
+        monkeypatch.setattr(network_module._Prediction, "run", lambda *args: sizes.append(len(args[1])) or run(*args))
+        naive.random_network(3, (5,), 2, "float32").predict(X, np.zeros(3), np.ones(3), 1)
+        assert sizes == 7 * [8] + [4]
+
     @pytest.mark.parametrize("sequences", [X, X[np.argsort(X.lengths)]], ids=["ragged", "ascending"])
     def test_predictions_have_the_same_bits(self, sequences, monkeypatch):
         network = naive.random_network(3, (5,), 2, "float32")
@@ -158,33 +162,34 @@ def test_an_excerpt_is_predicted_as_a_copy_is(rows, architecture):
     assert_same_bits(network.predict(excerpt, *scales, 2), network.predict(sequences[rows], *scales, 2))
 
 
+GAPS = naive.with_missing_values(X)  # at irregular times
+TOKENS = X.with_values(np.random.default_rng(1).integers(0, 9, size=(len(X.values), 1)).astype(float))
+
+
 @slow_to_converge
 @pytest.mark.parametrize(
-    "parameters", [{}, {"return_sequences": True}, {"missing": "decay"}, {"pooling": "mean"}], ids=str
+    ("sequences", "parameters", "groups"),
+    [
+        (X, {}, None),
+        (X, {}, np.arange(len(X)) % 20),
+        (X, {"return_sequences": True}, None),
+        (X, {"pooling": "mean"}, None),
+        (GAPS, {"missing": "decay"}, None),
+        (TOKENS, {"embedding_dim": 3}, None),
+    ],
+    ids=["plain", "groups", "steps", "mean", "decay", "tokens"],
 )
 @ESTIMATORS
-def test_what_is_held_out_is_watched_where_it_lies(Estimator, parameters, monkeypatch):
-    y = (
-        [np.full(length, label) for length, label in zip(LENGTHS, Y, strict=True)]
-        if parameters.get("return_sequences")
-        else Y
-    )
+def test_what_is_held_out_is_watched_where_it_lies(Estimator, sequences, parameters, groups, monkeypatch):
+    y = np.split(np.repeat(Y, LENGTHS), X.offsets[1:-1]) if parameters.get("return_sequences") else Y
     options = {**TINY, **parameters, "early_stopping": True, "validation_fraction": 0.4}
-    model = Estimator(**options).fit(X, y)
+    model = Estimator(**options).fit(sequences, y, groups=groups)
     monkeypatch.setattr(training, "Excerpt", lambda sequences, rows: sequences[rows])
-    copied = Estimator(**options).fit(X, y)
+    copied = Estimator(**options).fit(sequences, y, groups=groups)
     assert len(set(model.validation_loss_curve_)) == 2
     assert model.validation_loss_curve_ == copied.validation_loss_curve_
     assert model.validation_scores_ == copied.validation_scores_
     assert_same_bits(model._network.parameters, copied._network.parameters)
-
-
-@ESTIMATORS
-def test_the_learning_rate_can_be_lowered_between_parts(Estimator):
-    model = Estimator(**TINY).partial_fit(X, Y)
-    before = model._network.parameters.copy()
-    model.set_params(learning_rate_init=1e-9).partial_fit(X, Y)
-    assert 0 < np.abs(model._network.parameters - before).max() < 1e-6
 
 
 # ---------------------------------------------------------------------------------------------- maps

@@ -1,16 +1,17 @@
 """What `verbose` prints."""
 
 import re
+import time
 
 import numpy as np
 import pytest
+from checks import ESTIMATORS
 from sklearn.exceptions import ConvergenceWarning
 from test_callbacks import Recorder
-from test_training import ESTIMATORS, X_VAL, Y_VAL, X, Y, make
+from test_training import X_VAL, Y_VAL, X, Y, make
 
 from sklstm import LSTMRegressor
 from sklstm.progress import Best, Epoch, History, Log
-from sklstm.training import Trainer
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 
@@ -66,6 +67,22 @@ def test_numbers_have_four_digits_and_one_width(value, text, capsys):
     assert len(line.rstrip()) <= 80
 
 
+def test_a_line_has_the_time_since_training_began(capsys, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[-1])
+    log = Log(True, 1)
+    clock.append(172.31)
+    log.epoch(History([Epoch(0.5, 1)], Best(0, 0.5, None)))
+    assert capsys.readouterr().out == "Epoch 1/1  loss 0.5000      72.3 s\n"
+
+
+def test_of_equal_epochs_the_first_stays_the_best():
+    history = History()
+    for loss, parameters in [(0.5, [1.0]), (0.25, [2.0]), (0.25, [3.0])]:
+        history.add(Epoch(loss, 1), np.array(parameters))
+    assert (history.best.epoch, history.best.parameters) == (1, [2.0])
+
+
 @ESTIMATORS
 def test_a_lower_learning_rate_is_told(Estimator, lines):
     model = make(Estimator, max_iter=100, tol=1e9, learning_rate_init=0.1, verbose=1)
@@ -74,6 +91,14 @@ def test_a_lower_learning_rate_is_told(Estimator, lines):
     assert "to 0.009;" in printed[10]
     assert printed[5].endswith("weights of epoch 1.")
     assert len(printed) == model.n_iter_ + 2 + 1
+
+
+def test_no_learning_rate_is_lowered_after_the_last_epoch(lines):
+    lowered = [
+        "lowered" in line
+        for line in lines(make(LSTMRegressor, max_iter=5, tol=1e9, verbose=1), X_val=X_VAL, y_val=1 - Y_VAL)
+    ]
+    assert lowered == 6 * [False]  # after five epochs, four of them without progress
 
 
 @pytest.mark.parametrize(
@@ -98,20 +123,21 @@ def test_the_last_line_tells_of_a_callback(solver, lines):
     assert last == "Stopped: a callback asked for it. The weights of epoch 2 are kept."
 
 
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.usefixtures("diverges_in_epoch_3")
+def test_the_last_line_tells_of_a_divergence(lines):
+    last = lines(make(LSTMRegressor, verbose=1))[-1]
+    assert last == "Stopped: the loss is no longer finite. The weights of epoch 2 are kept."
+
+
 @pytest.mark.parametrize(
-    ("accident", "reason"), [(np.nan, "the loss is no longer finite"), (None, "interrupted by the user")]
+    ("name", "kept"),
+    [
+        ("epoch", "The best weights so far are kept, those of epoch 2."),
+        ("step", "The weights are kept as they are after 16 of the first epoch's 40 sequences."),
+    ],
 )
 @pytest.mark.filterwarnings("ignore:Training interrupted")
-def test_the_last_line_tells_of_an_accident(accident, reason, lines, monkeypatch):
-    epoch, calls = Trainer.epoch, []
-
-    def failing(self):
-        calls.append(epoch(self))
-        if len(calls) < 3:
-            return calls[-1]
-        if accident is None:
-            raise KeyboardInterrupt
-        return accident
-
-    monkeypatch.setattr(Trainer, "epoch", failing)
-    assert lines(make(LSTMRegressor, verbose=1))[-1] == f"Stopped: {reason}. The weights of epoch 2 are kept."
+def test_the_last_line_tells_of_an_interruption(name, kept, lines, raise_in):
+    raise_in(name, 3)
+    assert lines(make(LSTMRegressor, verbose=1))[-1] == f"Stopped: interrupted by the user. {kept}"

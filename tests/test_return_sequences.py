@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from checks import ESTIMATORS, object_array
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -26,7 +27,6 @@ TINY = {
     "random_state": 0,
     "n_jobs": 1,
 }
-ESTIMATORS = pytest.mark.parametrize("Estimator", [LSTMRegressor, LSTMClassifier])
 N = 30
 
 rng = np.random.default_rng(0)
@@ -235,9 +235,8 @@ def test_forms_of_weights(Estimator):
     y, of_sequence = targets(Estimator), np.random.default_rng(1).uniform(0.5, 2, size=N)
     model = make(Estimator).fit(X, y, of_sequence)
     of_steps = [np.full(len(x), weight) for x, weight in zip(X, of_sequence, strict=True)]
-    objects = np.empty(N, dtype=object)
-    objects[:] = of_steps
-    for weights in [of_sequence.tolist(), pd.Series(of_sequence), of_steps, objects, padded(of_steps), tuple(of_steps)]:
+    forms = [of_steps, tuple(of_steps), object_array(of_steps), padded(of_steps)]
+    for weights in [of_sequence.tolist(), pd.Series(of_sequence), *forms]:
         assert_same_model(make(Estimator).fit(X, y, weights), model)
     assert make(Estimator).fit(X, y).loss_curve_ != model.loss_curve_
     metric = r2_score if Estimator is LSTMRegressor else accuracy_score

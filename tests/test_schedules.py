@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
+from checks import ESTIMATORS
 from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
 
-from sklstm import LSTMClassifier, LSTMRegressor
 from sklstm.optimizers import Adam
 from sklstm.schedules import Cosine, InverseScaling, OneCycle
 
-ESTIMATORS = pytest.mark.parametrize("Estimator", [LSTMRegressor, LSTMClassifier])
 N, BATCH_SIZE, MAX_ITER = 20, 8, 5
 SEEN = (N * np.arange(MAX_ITER)[:, np.newaxis] + [0, 8, 16]).ravel()  # sequences before each step
 X = np.random.default_rng(0).normal(size=(N, 3, 2))

@@ -7,17 +7,17 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from checks import ESTIMATORS, object_array
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
-from sklstm import LSTMClassifier, LSTMRegressor, Sequences, as_sequences
+from sklstm import LSTMRegressor, Sequences, as_sequences
 from sklstm.sequences import time_gaps
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 
 TINY = {"hidden_layer_sizes": 4, "max_iter": 2, "batch_size": 8, "random_state": 0, "n_jobs": 1}
-ESTIMATORS = pytest.mark.parametrize("Estimator", [LSTMRegressor, LSTMClassifier])
 N = 20
 Y = np.arange(N) % 3  # classes or numbers, as one likes
 
@@ -28,13 +28,6 @@ RAGGED = [rng.normal(size=(length, 2)) for length in LENGTHS]
 CUBE = rng.normal(size=(N, 5, 2))
 TABLE = rng.normal(size=(N, 5))
 WHOLE = rng.integers(0, 2, size=(N, 5, 2))  # every real type holds these
-
-
-def object_array(arrays):
-    result = np.empty(len(arrays), dtype=object)
-    for i, array in enumerate(arrays):
-        result[i] = array
-    return result
 
 
 def padded(arrays, n_more=0):
@@ -413,8 +406,7 @@ def named(**more):
 def test_rows_keep_names_and_times(rows):
     part = named()[rows]
     assert part.feature_names.tolist() == NAMES
-    times = np.empty(2, dtype=object)
-    times[:] = [3, 4], [0, 1, 7]
+    times = object_array([[3, 4], [0, 1, 7]])
     assert part.times.tolist() == [time for sequence in times[rows] for time in sequence]
 
 

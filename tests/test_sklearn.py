@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from checks import ESTIMATORS, object_array
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import loguniform, randint
 from sklearn.base import BaseEstimator, TransformerMixin, clone
@@ -51,14 +52,9 @@ N = 36
 rng = np.random.default_rng(0)
 RAGGED = [rng.normal(size=(length, 2)) for length in rng.integers(2, 7, size=N)]
 CUBE = rng.normal(size=(N, 4, 2))
-OBJECTS = np.empty(N, dtype=object)
-for i, sequence in enumerate(RAGGED):
-    OBJECTS[i] = sequence
 Y = np.arange(N) % 2
 LABELS = np.array(["no", "yes"])[Y]
-FORMS = {"cube": CUBE, "list": RAGGED, "objects": OBJECTS, "Sequences": as_sequences(RAGGED)}
-
-ESTIMATORS = pytest.mark.parametrize("Estimator", [LSTMRegressor, LSTMClassifier])
+FORMS = {"cube": CUBE, "list": RAGGED, "objects": object_array(RAGGED), "Sequences": as_sequences(RAGGED)}
 
 
 @pytest.fixture(params=FORMS)

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from checks import ESTIMATORS
 from sklearn.exceptions import ConvergenceWarning
 
 from sklstm import LSTMClassifier, LSTMRegressor
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 
-ESTIMATORS = pytest.mark.parametrize("Estimator", [LSTMRegressor, LSTMClassifier])
 N, T = 6, 4
 
 CUBE = np.random.default_rng(0).normal(size=(N, T, 2))

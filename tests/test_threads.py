@@ -9,7 +9,7 @@ import joblib
 import naive
 import numpy as np
 import pytest
-from checks import assert_same_bits, run_python
+from checks import ESTIMATORS, assert_same_bits, run_python, slow_to_converge
 from threadpoolctl import OpenBLASController, threadpool_info, threadpool_limits
 
 from sklstm import LSTMClassifier, LSTMRegressor, Sequences, scaling, threads
@@ -25,7 +25,6 @@ STACKS = [*((width,) for width in WIDTHS), (64, 33), (7, 16, 5), (256,)]
 DATA = naive.random_sequences(naive.ragged_lengths(45, longest=9), 3)
 
 needs_openmp = pytest.mark.skipif(not openmp.ENABLED, reason="built without OpenMP")
-slow_to_converge = pytest.mark.filterwarnings("ignore:Training reached max_iter")
 
 
 # ---------------------------------------------------------------------------------------------- bits
@@ -66,12 +65,12 @@ def fit(estimator, n_jobs, **parameters):
 @needs_openmp
 @slow_to_converge
 @pytest.mark.parametrize("parameters", [{}, {"solver": "sgd", "dtype": "float64"}], ids=["adam", "sgd"])
-@pytest.mark.parametrize("estimator", [LSTMRegressor, LSTMClassifier])
-def test_training_does_not_depend_on_threads(estimator, parameters):
-    expected = fit(estimator, 1, **parameters)
+@ESTIMATORS
+def test_training_does_not_depend_on_threads(Estimator, parameters):
+    expected = fit(Estimator, 1, **parameters)
     assert len(np.unique(expected["curves"][0])) == 3  # it did train
     for n_jobs in [1, 2, 4]:
-        for name, array in fit(estimator, n_jobs, **parameters).items():
+        for name, array in fit(Estimator, n_jobs, **parameters).items():
             assert_same_bits(array, expected[name], f"{name} with n_jobs={n_jobs}")
 
 
@@ -190,7 +189,8 @@ def child_of_a_fork(model, expected, results):
 
 @needs_openmp
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
-@pytest.mark.filterwarnings("ignore:Training reached max_iter", "ignore:.*fork.*:DeprecationWarning")
+@slow_to_converge
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_forked_child_uses_one_thread():
     """GNU OpenMP's threads do not survive a fork: a child that used two would wait for the other for ever."""
     model = LSTMRegressor(9, max_iter=2, n_jobs=2, random_state=0).fit(DATA, np.arange(45.0))

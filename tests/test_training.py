@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from checks import ESTIMATORS
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
@@ -16,7 +17,6 @@ from sklstm.training import Trainer
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 
 TINY = {"hidden_layer_sizes": 4, "max_iter": 3, "batch_size": 8, "random_state": 0, "n_jobs": 1}
-ESTIMATORS = pytest.mark.parametrize("Estimator", [LSTMRegressor, LSTMClassifier])
 N = 40
 
 rng = np.random.default_rng(0)
@@ -396,6 +396,14 @@ def test_partial_fit_keeps_the_first_calls_scales_and_holds_nothing_out(Estimato
     model.partial_fit([x + 1 for x in X], Y, sample_weight=np.linspace(1, 2, N))
     assert_array_equal(model._shift, shift)
     assert [held_out for _, held_out in splits] == [None, None]
+
+
+@ESTIMATORS
+def test_the_learning_rate_can_be_lowered_between_parts(Estimator):
+    model = make(Estimator).partial_fit(X, Y)
+    before = model._network.parameters.copy()
+    model.set_params(learning_rate_init=1e-9).partial_fit(X, Y)
+    assert 0 < np.abs(model._network.parameters - before).max() < 1e-6
 
 
 def test_partial_fit_with_classes_that_come_later():

@@ -1,7 +1,14 @@
-"""An estimator that keeps what it is given, to see what comes out of other libraries' hands."""
+"""An estimator that keeps what it is given, to see what comes out of other libraries' hands, and series for it."""
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
+
+# A series that tells which day it is, and what is known of its days and of two more.
+N = 20
+DAYS = np.arange(N + 2.0)
+Y = pd.Series(DAYS[:N])
+EXOGENOUS = pd.DataFrame({"a": 100 + DAYS, "b": 200 + DAYS})
 
 
 class Recorder(RegressorMixin, BaseEstimator):

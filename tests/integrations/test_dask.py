@@ -4,7 +4,7 @@ import dask.array as da
 import joblib
 import numpy as np
 import pytest
-from checks import assert_same_bits
+from checks import ESTIMATORS, assert_same_bits, printed, slow_to_converge
 from dask.distributed import Client, LocalCluster
 from dask.sizeof import sizeof
 from dask_ml.wrappers import Incremental
@@ -21,8 +21,7 @@ RNG = np.random.default_rng(0)
 X = as_sequences([RNG.normal(size=(n, 2)) for n in RNG.integers(3, 9, size=60)], feature_names=["a", "b"])
 Y = np.array([x[:, 0].mean() for x in X])
 TINY = {"hidden_layer_sizes": 4, "max_iter": 2, "batch_size": 16, "random_state": 0}
-ESTIMATORS = pytest.mark.parametrize("Estimator", [LSTMRegressor, LSTMClassifier])
-pytestmark = pytest.mark.filterwarnings("ignore:Training reached max_iter")
+pytestmark = slow_to_converge
 
 
 def targets(Estimator):
@@ -83,14 +82,21 @@ def test_the_size_of_sequences_is_that_of_their_arrays(times):
     assert arrays < sizeof(sequences) < arrays + 200
 
 
-def test_progress_is_shown_of_fits_on_workers(client, capfd):
-    model = search().set_callbacks(ProgressBar())
+@pytest.mark.filterwarnings("ignore:The estimator SequenceScaler does not support callbacks")
+def test_progress_is_shown_of_fits_on_workers(client, capfd, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    model = search().set_callbacks(ProgressBar(max_propagation_depth=None))
     with joblib.parallel_config(backend="dask"):
         model.fit(X, Y)
-    assert "candidate-split-evaluation" in capfd.readouterr().out
+    output = capfd.readouterr().out
+    assert "candidate-split-evaluation" in output
+    assert "LSTMRegressor - fit" in output
 
 
 def test_verbose_fits_on_workers(client):
+    lines = client.submit(printed, LSTMRegressor(**TINY, verbose=True).fit, X, Y).result()
+    assert [line[:9] for line in lines] == ["Epoch 1/2", "Epoch 2/2", "Stopped: "]
+    assert client.submit(printed, LSTMRegressor(**TINY).fit, X, Y).result() == []
     with joblib.parallel_config(backend="dask"):
         assert_same_bits(search(verbose=True).fit(X, Y).predict(X), search().fit(X, Y).predict(X))
 

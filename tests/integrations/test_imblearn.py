@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from checks import object_array
 from imblearn import FunctionSampler
 from imblearn.ensemble import BalancedBaggingClassifier
 from imblearn.over_sampling import SMOTE, RandomOverSampler
@@ -21,9 +22,7 @@ rng = np.random.default_rng(0)
 CUBE = rng.normal(size=(N, 5, 2))
 CUBE[:, 0, 0] = np.arange(N)  # so that a sequence tells which it is
 RAGGED = [sequence[:length] for sequence, length in zip(CUBE, rng.integers(2, 6, size=N), strict=True)]
-OBJECTS = np.empty(N, dtype=object)
-OBJECTS[:] = RAGGED
-FORMS = {"cube": CUBE, "objects": OBJECTS, "Sequences": as_sequences(RAGGED)}
+FORMS = {"cube": CUBE, "objects": object_array(RAGGED), "Sequences": as_sequences(RAGGED)}
 Y = np.where(np.arange(N) % 6 == 0, "ill", "well")
 
 TINY = LSTMClassifier(3, max_iter=3, random_state=0)
@@ -36,7 +35,7 @@ def resample(X, y, sampler):
     return X[rows[:, 0]], y
 
 
-class Recorder(ClassifierMixin, BaseEstimator):
+class Keeper(ClassifierMixin, BaseEstimator):
     """Keeps the training data; everyone is well."""
 
     def fit(self, X, y):
@@ -55,7 +54,7 @@ def sampled(name, *steps):
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_whole_sequences_are_drawn_in_training_alone(form, name):
-    pipeline = sampled(name, Recorder()).fit(FORMS[form], Y)
+    pipeline = sampled(name, Keeper()).fit(FORMS[form], Y)
     seen, n_each = pipeline[-1], SAMPLERS[name][1]
     assert (np.sum(seen.y_ == "ill"), np.sum(seen.y_ == "well")) == (n_each, n_each)
     rows = np.array([sequence[0, 0] for sequence in seen.X_]).astype(int)
@@ -87,7 +86,7 @@ def test_a_search_over_samplers():
 
 def test_flat_rows_for_samplers_that_look_at_values():
     rows = CUBE.reshape(N, -1)
-    pipeline = make_pipeline(SMOTE(k_neighbors=3, random_state=0), ToSequences(2), Recorder()).fit(rows, Y)
+    pipeline = make_pipeline(SMOTE(k_neighbors=3, random_state=0), ToSequences(2), Keeper()).fit(rows, Y)
     assert np.sum(pipeline[-1].y_ == "ill") == np.sum(pipeline[-1].y_ == "well") == 50
     assert_array_equal(pipeline[-1].X_[:N].to_array(), CUBE)
     members = BalancedBaggingClassifier(make_pipeline(ToSequences(2), TINY), n_estimators=2, random_state=0)

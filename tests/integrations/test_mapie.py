@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from checks import object_array
 from mapie.classification import CrossConformalClassifier
 from mapie.conformity_scores import ResidualNormalisedScore
 from mapie.regression import ConformalizedQuantileRegressor, CrossConformalRegressor, SplitConformalRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GroupKFold, KFold
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import _safe_indexing
 
 from sklstm import LSTMClassifier, LSTMRegressor, as_sequences
 from sklstm.preprocessing import SequenceScaler
@@ -20,16 +22,16 @@ TRAINING, OTHERS, LATER = np.split(np.arange(N), [600, 1200])
 rng = np.random.default_rng(0)
 CUBE = rng.uniform(size=(N, 8, 2))
 RAGGED = [sequence[:length] for sequence, length in zip(CUBE, rng.integers(3, 9, size=N), strict=True)]
-OBJECTS = np.empty(N, dtype=object)
-OBJECTS[:] = RAGGED
-FORMS = {"cube": CUBE, "list": RAGGED, "objects": OBJECTS, "Sequences": as_sequences(RAGGED), "table": CUBE[:, :, 0]}
+FORMS = {
+    "cube": CUBE,
+    "list": RAGGED,
+    "objects": object_array(RAGGED),
+    "Sequences": as_sequences(RAGGED),
+    "table": CUBE[:, :, 0],
+}
 NOISE = 0.05 + 0.5 * CUBE[:, 0, 1]
 Y = CUBE[:, 0, 0] + NOISE * rng.normal(size=N)
 X = FORMS["Sequences"]
-
-
-def rows_of(X, rows):
-    return [X[row] for row in rows] if isinstance(X, list) else X[rows]
 
 
 def network(**parameters):
@@ -49,8 +51,8 @@ def share_within(intervals, rows=LATER):
 def test_cross_conformal_intervals(form):
     pipeline = make_pipeline(SequenceScaler(), network())
     conformal = CrossConformalRegressor(pipeline, confidence_level=ASKED, cv=3)
-    conformal.fit_conformalize(rows_of(FORMS[form], TRAINING), Y[TRAINING])
-    _, intervals = conformal.predict_interval(rows_of(FORMS[form], LATER))
+    conformal.fit_conformalize(_safe_indexing(FORMS[form], TRAINING), Y[TRAINING])
+    _, intervals = conformal.predict_interval(_safe_indexing(FORMS[form], LATER))
     assert abs(share_within(intervals) - ASKED) < 0.08
 
 
@@ -63,8 +65,11 @@ def test_intervals_around_a_fitted_network_of_one_feature():
 
 @pytest.mark.parametrize("form", ["cube", "list", "objects", "Sequences"])
 def test_intervals_around_predictions(form):
-    model = network().fit(rows_of(FORMS[form], TRAINING), Y[TRAINING])
-    predict = lambda rows: model.predict(rows_of(FORMS[form], rows))[:, np.newaxis]  # noqa: E731
+    model = network().fit(_safe_indexing(FORMS[form], TRAINING), Y[TRAINING])
+
+    def predict(rows):
+        return model.predict(_safe_indexing(FORMS[form], rows))[:, np.newaxis]
+
     conformal = SplitConformalRegressor(*columns(1), confidence_level=ASKED)
     points, intervals = conformal.conformalize(predict(OTHERS), Y[OTHERS]).predict_interval(predict(LATER))
     assert abs(share_within(intervals) - ASKED) < 0.05
@@ -121,6 +126,6 @@ def test_sets_of_classes(form):
     labels = np.digitize(Y, [0.3, 0.7])
     classifier = LSTMClassifier(8, max_iter=10, random_state=0, n_jobs=1)
     conformal = CrossConformalClassifier(classifier, confidence_level=ASKED, cv=3)
-    conformal.fit_conformalize(rows_of(FORMS[form], TRAINING), labels[TRAINING])
-    _, sets = conformal.predict_set(rows_of(FORMS[form], LATER))
+    conformal.fit_conformalize(_safe_indexing(FORMS[form], TRAINING), labels[TRAINING])
+    _, sets = conformal.predict_set(_safe_indexing(FORMS[form], LATER))
     assert abs(sets[np.arange(len(LATER)), labels[LATER], 0].mean() - ASKED) < 0.08

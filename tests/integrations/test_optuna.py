@@ -3,10 +3,10 @@
 import numpy as np
 import optuna
 import pytest
+from checks import ESTIMATORS
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
-from sklstm import LSTMClassifier, LSTMRegressor
 from sklstm.datasets import make_vital_signs
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
@@ -37,7 +37,7 @@ class PruneByEpoch:
                 raise optuna.TrialPruned
 
 
-@pytest.mark.parametrize("Estimator", [LSTMRegressor, LSTMClassifier])
+@ESTIMATORS
 def test_trials_are_pruned_by_epoch_and_the_best_is_fitted_again_the_same(Estimator):
     models = {}
 

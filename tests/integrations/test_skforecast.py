@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from integrations.recorder import Recorder
+from integrations.recorder import DAYS, EXOGENOUS, N, Recorder, Y
 from numpy.testing import assert_array_equal
 from skforecast.direct import ForecasterDirect, ForecasterDirectMultiVariate
 from skforecast.model_selection import TimeSeriesFold, backtesting_forecaster, grid_search_forecaster
@@ -19,10 +19,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
 ]
 
-N, LAGS = 20, 4
-DAYS = np.arange(N + 2.0)
-Y = pd.Series(DAYS[:N])
-EXOGENOUS = pd.DataFrame({"a": 100 + DAYS, "b": 200 + DAYS})
+LAGS = 4
 TINY = LSTMRegressor(3, max_iter=5, random_state=0)
 
 KINDS = pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from integrations.recorder import Recorder
+from integrations.recorder import EXOGENOUS, N, Recorder, Y
 from numpy.testing import assert_array_equal
 from sklearn.pipeline import make_pipeline
 from sktime.datasets import load_basic_motions
@@ -20,10 +20,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
 ]
 
-N, WINDOW = 20, 4
-DAYS = np.arange(N + 2.0)
-Y = pd.Series(DAYS[:N])
-EXOGENOUS = pd.DataFrame({"a": 100 + DAYS, "b": 200 + DAYS})
+WINDOW = 4
 
 SCITYPES = pytest.mark.parametrize("scitype", ["tabular-regressor", "time-series-regressor"])
 FEATURES = pytest.mark.parametrize("n_features", [1, 3])
