@@ -11,7 +11,7 @@ demo: $(VENV)/.examples  ## fit an LSTM to real glucose readings and draw its fo
 	@echo "The figure is in glucose_forecast.png."
 
 test: $(VENV)/.tests  ## all tests, the examples of the README and of the documentation's pages among them
-	$(BIN)/pytest --pyargs  # finds the examples of the docstrings in the installed package
+	$(BIN)/pytest --pyargs -n 2 --dist worksteal  # the examples of the docstrings are those of the installed package
 
 lint: $(VENV)/.lint  ## style of Python and Cython code
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""How OpenMP waits in the tests, and accidents for them."""
+"""How OpenMP waits in the tests, accidents for them, and a console."""
 
 import os
 
@@ -45,3 +45,10 @@ def diverges_in_epoch_3(monkeypatch):
         return loss
 
     monkeypatch.setattr(Trainer, "epoch", diverging)
+
+
+@pytest.fixture
+def wide_console(monkeypatch):
+    """Let rich print whole lines, also where an earlier test has made it a console."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("rich._console", None)

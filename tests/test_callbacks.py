@@ -196,11 +196,11 @@ def test_progress_bar(solver, stop, capsys):
     assert "100%" in output
 
 
+@pytest.mark.usefixtures("wide_console")
 @pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("Search", [GridSearchCV, HalvingGridSearchCV])
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_progress_bar_of_a_search(Search, n_jobs, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
+def test_progress_bar_of_a_search(Search, n_jobs, capsys):
     search = Search(make(LSTMClassifier), {"hidden_layer_sizes": [2, 3]}, cv=2, n_jobs=n_jobs)
     search.set_callbacks(ProgressBar()).fit(X, Y)
     output = capsys.readouterr().out

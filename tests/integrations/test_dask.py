@@ -82,9 +82,9 @@ def test_the_size_of_sequences_is_that_of_their_arrays(times):
     assert arrays < sizeof(sequences) < arrays + 200
 
 
+@pytest.mark.usefixtures("wide_console")
 @pytest.mark.filterwarnings("ignore:The estimator SequenceScaler does not support callbacks")
-def test_progress_is_shown_of_fits_on_workers(client, capfd, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
+def test_progress_is_shown_of_fits_on_workers(client, capfd):
     model = search().set_callbacks(ProgressBar(max_propagation_depth=None))
     with joblib.parallel_config(backend="dask"):
         model.fit(X, Y)
