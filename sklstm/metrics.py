@@ -21,7 +21,7 @@ def sequence_scorer(scoring):
     ----------
     scoring : str or scorer
         The name of one of scikit-learn's scorers, or what :func:`~sklearn.metrics.make_scorer` returns. With metadata
-        routing, the result requests what this scorer does.
+        routing, the result requests what this scorer does; ``.set_score_request(sample_weight=True)`` has it weigh.
 
     Returns
     -------
@@ -69,7 +69,14 @@ class _SequenceScorer:
         return self.scorer._accept_sample_weight()
 
     def get_metadata_routing(self):
-        return self.scorer.get_metadata_routing()
+        request = self.scorer.get_metadata_routing()
+        request.owner = request.score.owner = self  # by which errors call it
+        return request
+
+    def set_score_request(self, **requests):
+        """Say which metadata the scorer wants, such as ``sample_weight=True``; returns the scorer."""
+        self.scorer.set_score_request(**requests)
+        return self
 
     def __call__(self, estimator, X, y, sample_weight=None):
         method = _check_response_method(estimator, self.scorer._response_method)

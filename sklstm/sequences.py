@@ -225,6 +225,15 @@ class Sequences:
         sequences.feature_names, sequences.times = feature_names, times
         return sequences
 
+    def __array__(self, dtype=None, copy=None):
+        if (self.lengths != self.lengths.max(initial=0)).any():
+            raise ValueError(
+                "Sequences of different lengths are no array. Where a tool for tables got them, take the one for "
+                "sequences: SequenceScaler, SequenceImputer, SequenceFeatures, sklstm.inspection.permutation_importance, "
+                "sklstm.metrics.sequence_scorer. Or make an array that is padded with NaN, by to_array()."
+            )
+        return np.array(self.to_array(), dtype=dtype, copy=copy)
+
     def __eq__(self, other):
         if not isinstance(other, Sequences):
             return NotImplemented

@@ -325,13 +325,25 @@ def test_weights_are_routed_to_the_scorer():
     X, y = ragged(1), ragged(1, seed=1)
     weights = [np.arange(1.0, length + 1) for length in LENGTHS]
     with sklearn.config_context(enable_metadata_routing=True):
-        scorer = sequence_scorer(sklearn.metrics.get_scorer("r2").set_score_request(sample_weight=True))
+        scorer = sequence_scorer("r2").set_score_request(sample_weight=True)
         model = Regressor().set_fit_request(sample_weight=False)
         params = {"sample_weight": weights}
         scores = cross_val_score(model, X, y, cv=KFold(2), scoring=scorer, params=params)
     for score, part in zip(scores, [slice(3), slice(3, None)], strict=True):
         expected = [np.concatenate(values[part]) for values in (y, X, weights)]
         assert_allclose(score, r2_score(expected[0], expected[1], sample_weight=expected[2]), rtol=1e-12)
+
+
+def test_weights_that_the_scorer_was_not_asked_for_are_an_error():
+    X, y = ragged(1), ragged(1, seed=1)
+    model = Regressor().set_fit_request(sample_weight=False)
+    with (
+        sklearn.config_context(enable_metadata_routing=True),
+        pytest.raises(sklearn.exceptions.UnsetMetadataPassedError, match=r"_SequenceScorer\.set_score_request"),
+    ):
+        cross_val_score(
+            model, X, y, cv=KFold(2), scoring=sequence_scorer("r2"), params={"sample_weight": np.ones(len(X))}
+        )
 
 
 def test_a_pickled_scorer_is_the_same():

@@ -11,6 +11,7 @@ from checks import ESTIMATORS, object_array
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
 
 from sklstm import LSTMRegressor, Sequences, as_sequences
 from sklstm.sequences import time_gaps
@@ -496,6 +497,16 @@ def test_arrays_of_sequences():
     ragged = Sequences(VALUES, [0, 2, 5]).to_array()
     assert_array_equal(ragged[0], [*VALUES[:2], [np.nan] * 3])
     assert_array_equal(ragged[1], VALUES[2:])
+
+
+def test_numpy_takes_sequences_of_one_length():
+    equal = Sequences(VALUES[:4], [0, 2, 4])
+    assert_array_equal(np.asarray(equal), [VALUES[:2], VALUES[2:4]])
+    assert np.asarray(equal, dtype=np.float32).dtype == np.float32
+    assert not np.shares_memory(np.array(equal), equal.values)
+    for tool in (np.asarray, StandardScaler().fit):
+        with pytest.raises(ValueError, match=r"different lengths are no array.*SequenceScaler.*to_array"):
+            tool(Sequences(VALUES, [0, 2, 5]))
 
 
 @pytest.mark.parametrize(

@@ -147,12 +147,10 @@ class SaliencyDisplay:
         return bars
 
     def _title(self):
-        parts = [] if self.target_name is None else [self.target_name]
-        if self.prediction is not None:
-            parts.append("output " + _number(self.prediction))
-        if self.baseline_prediction is not None:
-            parts.append("at the baseline " + _number(self.baseline_prediction))
-        return ", ".join(parts)
+        name = "output" if self.target_name is None else self.target_name
+        title = name if self.prediction is None else f"{name}: {_number(self.prediction)}"
+        at_baseline = self.baseline_prediction
+        return title if at_baseline is None else f"{title}, at the baseline {_number(at_baseline)}"
 
     @classmethod
     def from_estimator(
@@ -230,7 +228,7 @@ def _name_of_target(model, X, target, step):
         return None if target is None else f"output {target}"
     if target is None:
         target = model.classes_[1] if len(model.classes_) == 2 else _predicted(model, X, step)
-    return f"class {target}"
+    return f"{'log odds' if model.out_activation_ == 'logistic' else 'score'} of class {target}"
 
 
 def _predicted(model, X, step):

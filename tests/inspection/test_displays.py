@@ -240,10 +240,10 @@ def test_saliency_draws_attributions_and_their_sums():
     assert_allclose([bar.get_width() for bar in display.bars_], result.attributions[0].sum(axis=0))
     assert display.heatmap_.get_clim()[0] == -display.heatmap_.get_clim()[1]
     assert display.prediction == result.predictions[0]
-    assert display.ax_.get_title().startswith("class slow, output ")
+    assert display.ax_.get_title().startswith("log odds of class slow: ")
 
 
-@pytest.mark.parametrize(("given", "title"), [(None, "output 2"), ("pressure", "pressure, output 2")])
+@pytest.mark.parametrize(("given", "title"), [(None, "output: 2"), ("pressure", "pressure: 2")])
 def test_the_title_names_the_target(given, title):
     display = SaliencyDisplay(attributions=np.ones((3, 2)), prediction=2.0, target_name=given).plot()
     assert display.ax_.get_title() == title
@@ -255,7 +255,7 @@ def test_the_title_names_the_class_predicted_at_a_step(step):
     model = LSTMClassifier(8, return_sequences=True, max_iter=30, random_state=0)
     model.fit(X, [np.digitize(x[:, 0], [75, 85]) for x in X])
     display = SaliencyDisplay.from_estimator(model, X, step=step)
-    assert display.target_name == f"class {model.predict(X)[0][step]}"
+    assert display.target_name == f"score of class {model.predict(X)[0][step]}"
 
 
 @pytest.mark.parametrize("held_out", [False, True])
