@@ -64,6 +64,7 @@ sphinx_gallery_conf = {
     "min_reported_time": 1e9,  # each machine has its own times, and none of the examples is a benchmark
     "download_all_examples": False,
     "remove_config_comments": True,
+    "capture_repr": (),  # examples print what they have to say
     "doc_module": ("sklstm",),
     "backreferences_dir": None,
 }
@@ -83,5 +84,13 @@ def end_blocks_with_code(app, document):
         block.children = [nodes.Text(block.rawsource)]
 
 
+def mark_tables_of_prose(app, document):
+    """Tell wide tables with sentences from those of numbers, so that the style can keep their columns readable."""
+    for group in document.findall(nodes.tgroup):
+        if group["cols"] > 3 and any(len(entry.astext()) > 60 for entry in group.findall(nodes.entry)):
+            group.parent["classes"].append("prose")
+
+
 def setup(app):
     app.connect("doctree-read", end_blocks_with_code)
+    app.connect("doctree-read", mark_tables_of_prose)
