@@ -61,7 +61,9 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     # Those of intensive care and sepsis need data that must be downloaded.
     "filename_pattern": r"plot_(?!icu|sepsis)",
-    "min_reported_time": 1e9,  # each machine has its own times, and none of the examples is a benchmark
+    # Each machine has its own times, and none of the examples is a benchmark.
+    "min_reported_time": 1e9,
+    "write_computation_times": False,
     "download_all_examples": False,
     "remove_config_comments": True,
     "capture_repr": (),  # examples print what they have to say
