@@ -61,9 +61,12 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     # Those of intensive care and sepsis need data that must be downloaded.
     "filename_pattern": r"plot_(?!icu|sepsis)",
-    "min_reported_time": 1e9,  # each machine has its own times, and none of the examples is a benchmark
+    # Each machine has its own times, and none of the examples is a benchmark.
+    "min_reported_time": 1e9,
+    "write_computation_times": False,
     "download_all_examples": False,
     "remove_config_comments": True,
+    "capture_repr": (),  # examples print what they have to say
     "doc_module": ("sklstm",),
     "backreferences_dir": None,
 }
@@ -83,5 +86,13 @@ def end_blocks_with_code(app, document):
         block.children = [nodes.Text(block.rawsource)]
 
 
+def mark_tables_of_prose(app, document):
+    """Tell wide tables with sentences from those of numbers, so that the style can keep their columns readable."""
+    for group in document.findall(nodes.tgroup):
+        if group["cols"] > 3 and any(len(entry.astext()) > 60 for entry in group.findall(nodes.entry)):
+            group.parent["classes"].append("prose")
+
+
 def setup(app):
     app.connect("doctree-read", end_blocks_with_code)
+    app.connect("doctree-read", mark_tables_of_prose)
