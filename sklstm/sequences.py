@@ -229,8 +229,8 @@ class Sequences:
         if (self.lengths != self.lengths.max(initial=0)).any():
             raise ValueError(
                 "Sequences of different lengths are no array. Where a tool for tables got them, take the one for "
-                "sequences: SequenceScaler, SequenceImputer, SequenceFeatures, sklstm.inspection.permutation_importance, "
-                "sklstm.metrics.sequence_scorer. Or make an array that is padded with NaN, by to_array()."
+                "sequences: SequenceScaler, SequenceImputer, SequenceFeatures, permutation_importance of "
+                "sklstm.inspection, sequence_scorer. Or make an array that is padded with NaN, by to_array()."
             )
         return np.array(self.to_array(), dtype=dtype, copy=copy)
 

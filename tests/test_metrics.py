@@ -10,6 +10,7 @@ from checks import object_array
 from numpy.testing import assert_allclose
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.dummy import DummyRegressor
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.inspection import permutation_importance
 from sklearn.metrics import (
     accuracy_score,
@@ -336,14 +337,11 @@ def test_weights_are_routed_to_the_scorer():
 
 def test_weights_that_the_scorer_was_not_asked_for_are_an_error():
     X, y = ragged(1), ragged(1, seed=1)
-    model = Regressor().set_fit_request(sample_weight=False)
-    with (
-        sklearn.config_context(enable_metadata_routing=True),
-        pytest.raises(sklearn.exceptions.UnsetMetadataPassedError, match=r"_SequenceScorer\.set_score_request"),
-    ):
-        cross_val_score(
-            model, X, y, cv=KFold(2), scoring=sequence_scorer("r2"), params={"sample_weight": np.ones(len(X))}
-        )
+    params = {"sample_weight": np.ones(len(X))}
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = Regressor().set_fit_request(sample_weight=False)
+        with pytest.raises(UnsetMetadataPassedError, match=r"_SequenceScorer\.set_score_request"):
+            cross_val_score(model, X, y, cv=KFold(2), scoring=sequence_scorer("r2"), params=params)
 
 
 def test_a_pickled_scorer_is_the_same():
