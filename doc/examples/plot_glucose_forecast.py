@@ -23,6 +23,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from sklstm import LSTMRegressor
 from sklstm.datasets import load_glucose
+from sklstm.inspection import TrainingCurveDisplay
 from sklstm.preprocessing import TimeFeatures, sliding_windows
 
 glucose = load_glucose()
@@ -69,7 +70,7 @@ def split(seed):
 
 
 train, test = split(0)
-search.set_callbacks(ProgressBar()).fit(X[train], y[train], groups=person[train])
+search.set_callbacks(ProgressBar(max_propagation_depth=0)).fit(X[train], y[train], groups=person[train])
 print("best of the grid:", search.best_params_)
 
 
@@ -95,21 +96,21 @@ for opponent, gain in zip(["persistence", "ridge"], 100 * (1 - table[:, 2:] / ta
     print(f"The LSTM's error is {gain.mean():.1f} % below {opponent}'s ({gain.min():.1f} to {gain.max():.1f}).")
 
 # %%
-# A whole day of one of the unseen people, and how the network learnt. Times are cut like the values.
+# A whole day of one of the unseen people. Times are cut like the values.
 _, times, _ = sliding_windows(TimeFeatures(["time"]).fit_transform(glucose.data), target="time", **cut)
 days = [(person == p) & (times[:, -1] // 24 == k) for p in np.unique(person[test]) for k in range(7)]
 day = max(days, key=np.sum)  # the fullest: sensors have gaps
 forecast, hours = search.predict(X[day])[:, -1], times[day, -1] % 24
-network = search.best_estimator_[-1]
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), width_ratios=(2, 1), layout="constrained")
-left.plot(hours, y[day][:, -1], color="0.6", linewidth=3, label="sensor")
-left.plot(hours, X[day][:, -1, 0], color="tab:orange", linewidth=1, label="persistence")
-left.plot(hours, forecast, color="tab:blue", label="LSTM, 30 minutes before")
-left.set(xlabel="hours", ylabel="glucose in mg/dL", title="A day of a person never seen", xlim=(0, 24))
-left.legend(frameon=False)
-right.plot(np.arange(1, network.n_iter_ + 1), network.loss_curve_, label="training")
-right.plot(np.arange(1, network.n_iter_ + 1), network.validation_loss_curve_, label="people held out")
-right.set(xlabel="epoch", ylabel="loss (standardised)", title="Learning curve")
-right.legend(frameon=False)
+figure, axes = plt.subplots(figsize=(10, 4), layout="constrained")
+axes.plot(hours, y[day][:, -1], color="0.6", linewidth=3, label="sensor")
+axes.plot(hours, X[day][:, -1, 0], color="tab:orange", linewidth=1, label="persistence")
+axes.plot(hours, forecast, color="tab:blue", label="LSTM, 30 minutes before")
+axes.set(xlabel="hours", ylabel="glucose in mg/dL", title="A day of a person never seen", xlim=(0, 24))
+axes.legend(frameon=False)
 figure.savefig("glucose_forecast.png", dpi=120)
+
+# %%
+# How the network learnt: from some epoch on, what it learns helps with the people that it learns from, and no more with
+# those held out. The weights of that epoch are the ones that are kept.
+TrainingCurveDisplay.from_estimator(search)
 plt.show()

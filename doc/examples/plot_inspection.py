@@ -34,7 +34,7 @@ X_test, y_test = make_vital_signs(300, random_state=1)
 network = LSTMClassifier(16, pooling="attention", max_iter=60, random_state=0)
 model = make_pipeline(SequenceScaler("robust"), network).fit(X, y)
 print(f"accuracy on other stays: {model.score(X_test, y_test):.2f}")
-_ = TrainingCurveDisplay.from_estimator(model)
+TrainingCurveDisplay.from_estimator(model)
 
 # %%
 # One stay of a patient who deteriorates: what the units keep
@@ -44,21 +44,21 @@ _ = TrainingCurveDisplay.from_estimator(model)
 # forget gate is open, the unit keeps what it has stored. At the bottom is what is stored.
 stay = int(np.flatnonzero((y_test == 1) & (X_test.lengths > 48))[0])
 shown = {"sequence": stay, "time_name": "hour of the stay"}
-_ = GateDisplay.from_estimator(model, X_test, **shown)
+GateDisplay.from_estimator(model, X_test, **shown)
 
 # %%
 # Where attention goes
 # --------------------
 #
 # The output is made of a mean of the states, with these weights. They go to the last hours.
-_ = AttentionDisplay.from_estimator(model, X_test, **shown)
+AttentionDisplay.from_estimator(model, X_test, **shown)
 
 # %%
 # What the prediction owes to each value
 # --------------------------------------
 #
 # Red values raise the log odds of a deterioration, blue ones lower them, compared with an average stay.
-_ = SaliencyDisplay.from_estimator(model, X_test, **shown)
+SaliencyDisplay.from_estimator(model, X_test, **shown)
 
 # %%
 # Over all stays: which signs matter, and which hours
@@ -91,8 +91,10 @@ right.set(
 # Another network forecasts, at every hour, the heart rate of the next, with a standard deviation. What is drawn an hour
 # later is what came.
 now, later = [stay[:-1] for stay in X], [stay[1:, 0] for stay in X]
-forecaster = LSTMRegressor(16, return_sequences=True, loss="gaussian_nll", max_iter=30, random_state=0).fit(now, later)
-_ = ForecastDisplay.from_estimator(
+forecaster = LSTMRegressor(
+    16, return_sequences=True, loss="gaussian_nll", max_iter=30, learning_rate="cosine", random_state=0
+).fit(now, later)
+ForecastDisplay.from_estimator(
     forecaster,
     [stay[:-1] for stay in X_test],
     [stay[1:, 0] for stay in X_test],

@@ -172,7 +172,7 @@ def test_the_fitted_network_is_shown_and_not_its_new_settings():
     three = np.arange(16) % 3
     model = LSTMClassifier(3, max_iter=2, random_state=0).fit(sequences(), three).set_params(return_sequences=True)
     display = SaliencyDisplay.from_estimator(model, sequences())
-    assert display.target_name == f"class {model.predict(sequences())[0]}"
+    assert display.target_name == f"score of class {model.predict(sequences())[0]}"
 
 
 def test_what_is_missing_stays_empty():
