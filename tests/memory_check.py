@@ -7,6 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sklstm import LSTMClassifier, LSTMRegressor
 from sklstm._core import openmp
+from sklstm.inspection import gate_activations, integrated_gradients
 
 
 def main():
@@ -25,6 +26,8 @@ def main():
         classifier.partial_fit(X, rng.integers(0, 2 + k, size=n), classes=np.arange(2 + k))
         classifier.fit(X + X, np.arange(2 * n) % 2)
         print(k, regressor.predict(holed).shape, classifier.predict_proba(X).shape)
+        integrated_gradients(regressor, holed[:3], target=k)
+        gate_activations(classifier, X[:3], layer=-1)
 
 
 if __name__ == "__main__":
