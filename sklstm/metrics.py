@@ -1,10 +1,13 @@
 """scikit-learn's metrics for models that answer at each time step."""
 
+import copy
+
 import numpy as np
 from sklearn.metrics import get_scorer
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _check_response_method
 
+from .sequences import Sequences
 from .steps import missing
 from .validation import as_sequences
 
@@ -49,7 +52,7 @@ def sequence_scorer(scoring):
     >>> print(scorer(model, X, y))
     -0.4
     """
-    scorer = get_scorer(scoring)
+    scorer = copy.deepcopy(get_scorer(scoring))  # which may be told what to request
     if not hasattr(scorer, "_response_method"):
         raise ValueError(
             f"scoring must be the name of a scorer or what sklearn.metrics.make_scorer returns, got {scoring!r}."
@@ -164,6 +167,7 @@ def _step_weights(sample_weight, lengths, width):
 
 
 def _array_unless_list(values):
+    values = list(values) if isinstance(values, Sequences) else values
     return values if isinstance(values, list | tuple) else np.asarray(values)
 
 

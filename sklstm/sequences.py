@@ -227,6 +227,10 @@ class Sequences:
 
     def __array__(self, dtype=None, copy=None):
         if (self.lengths != self.lengths.max(initial=0)).any():
+            if dtype is not None and np.dtype(dtype).kind == "O":
+                array = np.empty(len(self), dtype=object)
+                array[:] = list(self)
+                return array
             raise ValueError(
                 "Sequences of different lengths are no array. Where a tool for tables got them, take the one for "
                 "sequences: SequenceScaler, SequenceImputer, SequenceFeatures, permutation_importance of "

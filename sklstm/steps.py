@@ -68,6 +68,7 @@ class StepForm:
         """A weight a time step, from weights of the sequences, of time steps, or None."""
         if sample_weight is None:
             return np.ones(self._offsets[-1])
+        sample_weight = list(sample_weight) if isinstance(sample_weight, Sequences) else sample_weight
         weights = sample_weight if isinstance(sample_weight, list | tuple) else np.atleast_1d(sample_weight)
         if len(weights) != len(self._lengths):
             raise ValueError(f"{name} has {len(weights)} elements, but X has {len(self._lengths)} sequences.")

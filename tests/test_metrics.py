@@ -24,6 +24,7 @@ from sklearn.metrics import (
 )
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score, cross_validate
 
+from sklstm import as_sequences
 from sklstm.metrics import sequence_scorer
 
 LENGTHS = 5, 2, 7, 1, 4
@@ -333,6 +334,18 @@ def test_weights_are_routed_to_the_scorer():
     for score, part in zip(scores, [slice(3), slice(3, None)], strict=True):
         expected = [np.concatenate(values[part]) for values in (y, X, weights)]
         assert_allclose(score, r2_score(expected[0], expected[1], sample_weight=expected[2]), rtol=1e-12)
+
+
+def test_targets_may_be_sequences():
+    X, y = ragged(1), ragged(1, seed=1)
+    assert sequence_scorer("r2")(Regressor(), X, as_sequences(y)) == sequence_scorer("r2")(Regressor(), X, y)
+
+
+def test_a_scorer_that_is_passed_stays_as_it_is():
+    before = sklearn.metrics.get_scorer("r2")
+    with sklearn.config_context(enable_metadata_routing=True):
+        sequence_scorer(before).set_score_request(sample_weight=True)
+        assert before.get_metadata_routing().score.requests["sample_weight"] is None
 
 
 def test_weights_that_the_scorer_was_not_asked_for_are_an_error():

@@ -504,6 +504,8 @@ def test_numpy_takes_sequences_of_one_length():
     assert_array_equal(np.asarray(equal), [VALUES[:2], VALUES[2:4]])
     assert np.asarray(equal, dtype=np.float32).dtype == np.float32
     assert not np.shares_memory(np.array(equal), equal.values)
+    objects = np.asarray(Sequences(VALUES, [0, 2, 5]), dtype=object)
+    assert [len(sequence) for sequence in objects] == [2, 3]
     for tool in (np.asarray, StandardScaler().fit):
         with pytest.raises(ValueError, match=r"different lengths are no array.*SequenceScaler.*to_array"):
             tool(Sequences(VALUES, [0, 2, 5]))

@@ -70,7 +70,7 @@ def chosen_rows(X, sequence):
         return np.array([_row(sequence, n_sequences)])
     try:
         rows = np.arange(n_sequences)[sequence if isinstance(sequence, slice) else np.asarray(sequence)]
-    except (IndexError, ValueError):
+    except (IndexError, TypeError, ValueError):
         rows = np.empty(0)
     if rows.ndim != 1 or not len(rows):
         raise ValueError(f"sequence={sequence!r} must hold numbers of some of the {n_sequences} sequences of X.")

@@ -1,5 +1,6 @@
 """Pictures of forecasts beside what came."""
 
+from contextlib import suppress
 from numbers import Integral, Real
 
 import numpy as np
@@ -414,6 +415,9 @@ def _values(values, name, most_ndim=1):
 
 def _times(times, name):
     times = np.asarray(times)
+    if times.dtype == object:  # as datetimes of Python, and those with a time zone, are
+        with suppress(ValueError, TypeError):
+            times = times.astype("M8[us]")
     if times.ndim != 1 or times.dtype.kind not in "iufM":
         raise ValueError(
             f"{name} must be a one-dimensional array of numbers or datetime64, got {times.dtype} of shape "

@@ -233,7 +233,7 @@ def _members(group, kind):
 
 def _columns(sequences, features, name):
     try:
-        return sequences.feature_indices(features)
+        return np.concatenate([sequences.feature_indices(feature) for feature in features])
     except KeyError as error:
         raise ValueError(f"groups, {name!r}: {error.args[0]}") from error
 

@@ -1,5 +1,7 @@
 """Pictures of forecasts: what is drawn for which time, and between which bounds."""
 
+from datetime import UTC, datetime
+
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
@@ -251,3 +253,10 @@ def test_predictions_made_elsewhere_are_drawn():
 def test_predictions_that_do_not_go_together_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         ForecastDisplay.from_predictions(**{"y_true": [1, 2], "y_pred": [1, 2], **arguments})
+
+
+@pytest.mark.parametrize("zone", [None, UTC])
+def test_times_may_be_datetimes_of_python(zone):
+    times = [datetime(2026, 1, day, tzinfo=zone) for day in (1, 2)]
+    display = ForecastDisplay.from_predictions(None, [1.0, 2.0], times=times)
+    assert_array_equal(display.times, np.array(["2026-01-01", "2026-01-02"], dtype="M8[us]"))
