@@ -1,6 +1,5 @@
 """Pictures of forecasts beside what came."""
 
-from contextlib import suppress
 from numbers import Integral, Real
 
 import numpy as np
@@ -10,10 +9,10 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import HasMethods, Interval, validate_params
 from sklearn.utils._plotting import _validate_style_kwargs
 
-from ..sequences import real_array
 from ..validation import as_sequences
 from ._apart import behind_layout, chosen_rows
-from ._forecasts import forecast, when
+from ._arrays import bounds_of, times_of, values_of
+from ._forecasts import forecast, history_of, when
 from ._panels import BLUE, GREY, ORANGE, alone, check_axes, label_times
 
 # More points than these on a line would hide it.
@@ -286,7 +285,7 @@ class ForecastDisplay:
         y_true = None if y is None else forecasts.chosen(forecasts.of_target(_safe_indexing(y, rows)), output)
         levels = forecasts.chosen(forecasts.table, output)
         times, history_times, default_name = when(sequences, forecasts, len(levels), ahead)
-        name, history = _history_of(sequences, feature)
+        name, history = history_of(sequences, feature)
         if len(sequences) > 1 or (forecasts.by_step and y is not None):
             history = None
         n_intervals, has_middle = forecasts.n_intervals, levels.shape[1] % 2
@@ -374,19 +373,19 @@ class ForecastDisplay:
             raise ValueError("There is nothing to draw: pass y_pred, or lower and upper.")
         if history is None and history_times is not None:
             raise ValueError("history_times was passed without history, to which it belongs.")
-        arrays = {"y_pred": _values(y_pred, "y_pred"), "y_true": _values(y_true, "y_true")}
-        arrays |= {"lower": _values(lower, "lower", most_ndim=2), "upper": _values(upper, "upper", most_ndim=2)}
+        arrays = {"y_pred": values_of(y_pred, "y_pred"), "y_true": values_of(y_true, "y_true")}
+        arrays |= {"lower": values_of(lower, "lower", most_ndim=2), "upper": values_of(upper, "upper", most_ndim=2)}
         n_steps = len(arrays["lower"] if y_pred is None else arrays["y_pred"])
-        arrays["times"] = _times(np.arange(n_steps) + (history is not None) if times is None else times, "times")
+        arrays["times"] = times_of(np.arange(n_steps) + (history is not None) if times is None else times, "times")
         for name, array in arrays.items():
             if array is not None and len(array) != n_steps:
                 raise ValueError(f"{name} holds {len(array)} time steps, but there are forecasts for {n_steps}.")
         if lower is not None:
-            arrays["lower"], arrays["upper"] = _bounds(arrays["lower"], arrays["upper"], interval_names)
-        history = _values(history, "history")
+            arrays["lower"], arrays["upper"] = bounds_of(arrays["lower"], arrays["upper"], interval_names)
+        history = values_of(history, "history")
         if history is not None:
             before = np.arange(1 - len(history), 1) if history_times is None else history_times
-            history_times = _times(before, "history_times")
+            history_times = times_of(before, "history_times")
             if len(history_times) != len(history):
                 raise ValueError(f"history_times holds {len(history_times)} times for the {len(history)} of history.")
             if (history_times.dtype.kind == "M") != (arrays["times"].dtype.kind == "M"):
@@ -400,52 +399,3 @@ class ForecastDisplay:
             time_name=("time step" if times is None else "time") if time_name is None else time_name,
         )
         return display.plot(ax, **kwargs)
-
-
-def _values(values, name, most_ndim=1):
-    """Real numbers, a row a time step."""
-    if values is None:
-        return None
-    values = real_array(values, name)
-    if not 1 <= values.ndim <= most_ndim or not values.size:
-        shape = "(n_steps,)" + " or (n_steps, n_intervals)" * (most_ndim == 2)
-        raise ValueError(f"{name} must be an array of shape {shape} that is not empty, got the shape {values.shape}.")
-    return values
-
-
-def _times(times, name):
-    times = np.asarray(times)
-    if times.dtype == object:  # as datetimes of Python, and those with a time zone, are
-        with suppress(ValueError, TypeError):
-            times = times.astype("M8[us]")
-    if times.ndim != 1 or times.dtype.kind not in "iufM":
-        raise ValueError(
-            f"{name} must be a one-dimensional array of numbers or datetime64, got {times.dtype} of shape "
-            f"{times.shape}."
-        )
-    return times
-
-
-def _bounds(lower, upper, names):
-    """Bounds of shape (n_steps, n_intervals)."""
-    if lower.shape != upper.shape:
-        raise ValueError(f"lower has the shape {lower.shape}, but upper {upper.shape}.")
-    lower, upper = lower.reshape(len(lower), -1), upper.reshape(len(upper), -1)
-    if (lower > upper).any():
-        step, k = np.argwhere(lower > upper)[0]
-        raise ValueError(f"lower is above upper at time step {step}: {lower[step, k]} > {upper[step, k]}.")
-    if names is not None and (isinstance(names, str) or len(names) != lower.shape[1]):
-        raise ValueError(f"interval_names must list {lower.shape[1]} names, one an interval, got {names!r}.")
-    return lower, upper
-
-
-def _history_of(sequences, feature):
-    """The name of a feature, if it has one, and its values in the first sequence."""
-    if feature is None:
-        return None, None
-    try:
-        (number,) = sequences.feature_indices(feature)
-    except KeyError as error:
-        raise ValueError(f"feature={feature!r} is not a feature: {error.args[0]}") from error
-    names = sequences.feature_names
-    return None if names is None else names[number], sequences[0][:, number]

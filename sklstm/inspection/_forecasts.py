@@ -117,6 +117,18 @@ def when(sequences, forecasts, n_steps, ahead):
     return start + ahead * _usual_step(start), history_times, name
 
 
+def history_of(sequences, feature):
+    """The name of a feature, if it has one, and its values in the first sequence."""
+    if feature is None:
+        return None, None
+    try:
+        (number,) = sequences.feature_indices(feature)
+    except KeyError as error:
+        raise ValueError(f"feature={feature!r} is not a feature: {error.args[0]}") from error
+    names = sequences.feature_names
+    return None if names is None else names[number], sequences[0][:, number]
+
+
 def _within(sequences, by_step):
     """Times of a sequence's steps, and how they are called."""
     times = sequences.times
