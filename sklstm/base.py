@@ -1,4 +1,4 @@
-"""What the estimators share: the way from data to a trained network, and from that to its outputs."""
+"""What the estimators share: the way from data to a trained network."""
 
 import copy
 from contextlib import contextmanager
@@ -8,9 +8,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_consistent_length, check_random_state
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import _check_sample_weight
 
+from .fitted import FittedNetworkMixin
 from .holdout import split
 from .layout import Architecture
 from .network import Network
@@ -41,8 +41,8 @@ def _naming(argument):
         raise ValueError(f"{argument}: {error}") from error
 
 
-class BaseLSTM(CallbackSupportMixin, BaseEstimator):
-    """Training and outputs of `LSTMRegressor` and `LSTMClassifier`, which add what targets and outputs mean."""
+class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
+    """Training of `LSTMRegressor` and `LSTMClassifier`, which add what targets and outputs mean."""
 
     _parameter_constraints: dict = CONSTRAINTS
 
@@ -398,47 +398,6 @@ class BaseLSTM(CallbackSupportMixin, BaseEstimator):
 
     def _in_network_units(self, data):
         return replace(data, targets=self._loss.encode(data.targets))
-
-    def _outputs(self, X):
-        """The network's outputs for X, (n_sequences, n_outputs) or (total time steps, n_outputs), and their form."""
-        if not hasattr(self, "_network"):
-            check_is_fitted(self)  # its error; asking it each time would take a tenth of a small prediction
-        sequences = self._check_sequences(X, reset=False)
-        out = self._network.predict(sequences, self._shift, self._scale, effective_n_threads(self.n_jobs))
-        return out, sequences
-
-    def _in_form(self, X, sequences, predictions):
-        """Predictions of time steps in the form that X came in; those of sequences as they are."""
-        if not self._network.architecture.return_sequences:
-            return predictions
-        return StepForm(X, sequences).restore(predictions)
-
-    def _has_attention(self):
-        if (self._network.architecture if hasattr(self, "_network") else self).pooling != "attention":
-            raise AttributeError('attention_weights needs pooling="attention".')
-        return True
-
-    @available_if(_has_attention)
-    def attention_weights(self, X):
-        """How much each time step counts in the weighted mean that the output layer sees.
-
-        Parameters
-        ----------
-        X : array, data frame, list or Sequences
-            Sequences in any form that :func:`~sklstm.as_sequences` accepts, of as many features as in `fit`.
-
-        Returns
-        -------
-        weights : ndarray of shape (n_sequences, n_timesteps) or list of ndarray of shape (n_timesteps_i,)
-            In the form that X came in, an array with NaN for padding, or a list. Those of a sequence sum to 1.
-        """
-        check_is_fitted(self)
-        sequences = self._check_sequences(X, reset=False)
-        weights = self._network.attention_weights(sequences, self._shift, self._scale, effective_n_threads(self.n_jobs))
-        return StepForm(X, sequences).restore(weights.ravel().astype(np.float64))
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "_network")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

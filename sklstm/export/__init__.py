@@ -1,0 +1,1 @@
+"""Models for other programs: ONNX, C, and the weights of other libraries."""
