@@ -1,7 +1,7 @@
 """The classifier: labels out of sequences."""
 
 import numpy as np
-from scipy.special import expit, log_expit, log_softmax, softmax
+from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import StrOptions
@@ -200,7 +200,11 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
             in. A sequence's probabilities have the same bits whatever other sequences they are predicted with, in
             whatever order and on however many threads.
         """
-        return self._of_scores(X, self._probabilities)
+        out, sequences = self._outputs(X)
+        return self._in_form(X, sequences, self._predictions(out))
+
+    def _predictions(self, out):
+        return self._loss.predict(out)
 
     def predict_log_proba(self, X):
         """Logarithms of the probabilities of the classes.
@@ -224,13 +228,6 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         return self._in_form(
             X, sequences, function(scores.ravel() if len(self.classes_) == 2 and scores.shape[1] == 1 else scores)
         )
-
-    def _probabilities(self, scores):
-        if self._multilabel:
-            return expit(scores)
-        if scores.ndim == 1:
-            return np.column_stack([expit(-scores), expit(scores)])
-        return softmax(scores, axis=1)
 
     def _log_probabilities(self, scores):
         if self._multilabel:
@@ -307,7 +304,7 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
             self.classes_ = np.arange(y.shape[1]) if classes is None else np.asarray(classes)
             if self.classes_.shape != y.shape[1:]:
                 raise ValueError(f"classes={classes!r} must name the {y.shape[1]} labels that y has a column for.")
-            self._loss, self._n_targets = BinaryLogLoss(), y.shape[1]
+            self._loss, self._n_targets = BinaryLogLoss(multilabel=True), y.shape[1]
         else:
             self.classes_ = np.unique(y if classes is None else classes)
             if len(self.classes_) < 2:

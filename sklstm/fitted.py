@@ -5,6 +5,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from .steps import StepForm
+from .streaming import Stream
 from .threads import effective_n_threads
 
 
@@ -48,6 +49,43 @@ class FittedNetworkMixin:
         sequences = self._check_sequences(X, reset=False)
         weights = self._network.attention_weights(sequences, self._shift, self._scale, effective_n_threads(self.n_jobs))
         return StepForm(X, sequences).restore(weights.ravel().astype(np.float64))
+
+    def stream(self, n_streams=1):
+        """Make a stream of this model: it takes one time step at a time, and predicts after each.
+
+        Parameters
+        ----------
+        n_streams : int, default=1
+            Sequences that are stepped together.
+
+        Returns
+        -------
+        stream : Stream
+            A stream that has seen nothing yet; see its `step`.
+
+        Raises
+        ------
+        ValueError
+            If the model reads sequences from their end (``bidirectional=True``).
+
+        See Also
+        --------
+        sklstm.stream : Also takes pipelines.
+
+        Examples
+        --------
+        >>> from sklstm import LSTMRegressor
+        >>> from sklstm.datasets import make_adding_problem
+        >>> X, y = make_adding_problem(200, n_timesteps=20, random_state=0)
+        >>> model = LSTMRegressor(8, max_iter=5, random_state=0).fit(X, y)
+        >>> stream = model.stream()
+        >>> for x in X[0]:
+        ...     y_so_far = stream.step(x)
+        >>> bool(y_so_far == model.predict(X[:1])[0])
+        True
+        """
+        check_is_fitted(self)
+        return Stream([], self, n_streams)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_network")

@@ -24,6 +24,14 @@ class _Loss:
 
     _core = None
     _core_parameters = ()
+    link = "identity"  # from outputs to predictions: one of the core's LINKS
+    n_each = 1  # outputs of the network for each target
+
+    def predict(self, out):
+        """What the outputs (n, n_network_outputs) predict, (n, .), in double precision; a stream has the same bits."""
+        return core.predict[TYPE_NAMES[out.dtype]](
+            core.LINKS[self.link], self.n_each, np.ascontiguousarray(out), self._scale, self._shift
+        )
 
     def __call__(self, out, target, weight, dout):
         """Mean loss over the rows; writes its derivatives by `out` into `dout`."""
@@ -34,11 +42,10 @@ class _RegressionLoss(_Loss):
     """A loss of targets that are standardised, and that have one output of the network each."""
 
     out_activation = "identity"
-    _outputs_of_a_target = 1
 
     def n_network_outputs(self, n_targets):
         """How many outputs the network needs for so many targets."""
-        return n_targets * self._outputs_of_a_target
+        return n_targets * self.n_each
 
     def scale_targets(self, targets, weights, standardize):
         """Learn how targets are brought to the network's units and back."""
@@ -60,14 +67,10 @@ class _RegressionLoss(_Loss):
         """Targets in the network's units."""
         return np.ascontiguousarray((targets - self._shift) / self._scale)
 
-    def predict(self, out):
-        """Predictions in the units of the targets, in double precision."""
-        return out.astype(np.float64) * self._scale + self._shift
-
     def explained(self, out, target):
         """Predictions of one target, by its index among them, and their derivatives by the outputs."""
         derivatives = np.zeros(out.shape)
-        derivatives[:, target[0] * self._outputs_of_a_target] = self._scale[target[0]]
+        derivatives[:, target[0] * self.n_each] = self._scale[target[0]]
         return self.predict(out)[:, *target], derivatives
 
 
@@ -109,6 +112,7 @@ class Huber(_RegressionLoss):
 class Quantile(_RegressionLoss):
     """Pinball loss; predicts one quantile, or several that never cross."""
 
+    link = "quantiles"
     _core = staticmethod(core.quantile)
 
     def __init__(self, quantile=0.5):
@@ -121,7 +125,7 @@ class Quantile(_RegressionLoss):
             )
         self.quantiles, self.is_list = quantiles.tolist(), np.ndim(quantile) == 1
         self._core_parameters = (quantiles.astype(np.float64),)
-        self._outputs_of_a_target = len(quantiles)
+        self.n_each = len(quantiles)
 
     def initial_bias(self, encoded, weights):
         """The quantiles of each target: the first, and what softplus turns into the gaps to the next."""
@@ -131,21 +135,15 @@ class Quantile(_RegressionLoss):
         return np.concatenate([quantiles[:1], inverse]).T.ravel()
 
     def predict(self, out):
-        """Quantiles (n, n_targets) or, of several, (n, n_targets, n_quantiles), in the units of the targets.
-
-        Adding what is not negative, multiplying by what is positive and adding the same never change an order, and
-        neither does their rounding.
-        """
-        out = out.astype(np.float64).reshape(len(out), -1, self._outputs_of_a_target)
-        out[:, :, 1:] = np.logaddexp(0, out[:, :, 1:])
-        quantiles = np.cumsum(out, axis=2) * self._scale[:, np.newaxis] + self._shift[:, np.newaxis]
-        return quantiles if self.is_list else quantiles[:, :, 0]
+        """Quantiles (n, n_targets) or, of several, (n, n_targets, n_quantiles), in the units of the targets."""
+        quantiles = super().predict(out)
+        return quantiles.reshape(len(out), -1, self.n_each) if self.is_list else quantiles
 
     def explained(self, out, target):
         """Of several quantiles, each is the one before and the softplus of an output."""
         predictions, derivatives = super().explained(out, target)
         if self.is_list:
-            first = target[0] * self._outputs_of_a_target
+            first = target[0] * self.n_each
             gaps = slice(first + 1, first + target[1] + 1)
             derivatives[:, gaps] = expit(out[:, gaps]) * self._scale[target[0]]
         return predictions, derivatives
@@ -155,6 +153,7 @@ class Poisson(_RegressionLoss):
     """Poisson deviance of counts, or other targets that are never negative; the outputs are logarithms."""
 
     out_activation = "exp"
+    link = "exponential"
     _core = staticmethod(core.poisson)
 
     def scale_targets(self, targets, weights, standardize):
@@ -175,10 +174,6 @@ class Poisson(_RegressionLoss):
         """The logarithm of each target's mean."""
         return np.log(_weighted_mean(encoded, weights))
 
-    def predict(self, out):
-        """Means, in the units of the targets."""
-        return super().predict(np.exp(np.minimum(out.astype(np.float64), core.MAX_LOG_RATE)))
-
     def explained(self, out, target):
         """The derivative of a mean by its logarithm is the mean itself."""
         predictions, derivatives = super().explained(out, target)
@@ -189,8 +184,8 @@ class Poisson(_RegressionLoss):
 class GaussianNLL(_RegressionLoss):
     """Negative log likelihood of a normal distribution; predicts its mean and its standard deviation."""
 
+    n_each = 2
     _core = staticmethod(core.gaussian_nll)
-    _outputs_of_a_target = 2
 
     def initial_bias(self, encoded, weights):
         """The mean and the log variance of each target."""
@@ -202,10 +197,6 @@ class GaussianNLL(_RegressionLoss):
         log_variance = np.clip(log_variance, -limit / 2, limit / 2)
         return np.column_stack([mean, limit * np.arctanh(log_variance / limit)]).ravel()
 
-    def predict(self, out):
-        """Means, in the units of the targets."""
-        return super().predict(out[:, ::2])
-
     def predict_std(self, out):
         """Standard deviations, in the units of the targets."""
         limit = core.MAX_LOG_VARIANCE
@@ -215,6 +206,8 @@ class GaussianNLL(_RegressionLoss):
 
 class _ClassifierLoss(_Loss):
     """A loss of labels, which go to the network as they are: numbers of classes, or 0 and 1."""
+
+    _scale = _shift = np.zeros(1)  # probabilities have no units
 
     def n_network_outputs(self, n_targets):
         """How many outputs the network needs for so many columns of labels."""
@@ -244,11 +237,15 @@ class BinaryLogLoss(_ClassifierLoss):
     out_activation = "logistic"
     _core = staticmethod(core.binary_log_loss)
 
+    def __init__(self, multilabel=False):
+        self.link = "labels" if multilabel else "two_classes"
+
 
 class MultinomialLogLoss(_ClassifierLoss):
     """Log loss of a softmax over the classes; labels are their numbers."""
 
     out_activation = "softmax"
+    link = "softmax"
     _core = staticmethod(core.multinomial_log_loss)
 
     def __init__(self, n_classes):

@@ -117,9 +117,7 @@ class Network:
             order, lengths, starts = longest_first(starts, lengths)
             places = places[order]
         n_threads = min(n_threads, -(-len(lengths) // backprop.ROWS))
-        packed, states, scratch = self._for_prediction or self._prepare_prediction()
-        if self._fixed:
-            self._for_prediction = packed, states, scratch
+        packed, states, scratch = self.for_prediction()
         prediction = _Prediction(self, packed, states, scratch, sequences, shift, scale, n_threads)
         result = np.empty((sequences.offsets[-1] if by_step else len(lengths), n_columns), dtype=self.dtype)
         for first, last in self._parts(lengths):
@@ -155,6 +153,13 @@ class Network:
     @fixed.setter
     def fixed(self, value):
         self._fixed, self._for_prediction = value, None
+
+    def for_prediction(self):
+        """The packed weights, and for the stacks the numbers of state and of scratch that `inference` needs."""
+        prepared = self._for_prediction or self._prepare_prediction()
+        if self._fixed:
+            self._for_prediction = prepared
+        return prepared
 
     def _prepare_prediction(self):
         packed = self.pack(self.layout, way_back=False, n_threads=1)

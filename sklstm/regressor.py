@@ -197,10 +197,13 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
         out, sequences = self._outputs(X)
         if return_std and not isinstance(self._loss, GaussianNLL):
             raise ValueError('return_std=True needs a model that was fitted with loss="gaussian_nll".')
-        y = self._in_form(X, sequences, self._squeezed(self._loss.predict(out)))
+        y = self._in_form(X, sequences, self._predictions(out))
         if return_std:
             return y, self._in_form(X, sequences, self._squeezed(self._loss.predict_std(out)))
         return y
+
+    def _predictions(self, out):
+        return self._squeezed(self._loss.predict(out))
 
     def _squeezed(self, y):
         return y[:, 0] if self._one_dimensional_target else y

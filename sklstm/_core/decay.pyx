@@ -11,22 +11,23 @@ The layer reads [xhat | m], and multiplies its state by gamma before each step.
 """
 from cython cimport floating
 from cython.parallel cimport prange
-from libc.math cimport exp
 from libc.stdint cimport int64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
-from .kernels cimport WIDEST_TILE, add_outer, pack, panel, product, vector_decay
-from .packing cimport FARTHEST, standardised, value_t
+from .kernels cimport WIDEST_TILE, add_outer, pack
+from .packing cimport value_t
 
 
 def elapsed(const value_t[:, ::1] values, const double[::1] gaps, const int64_t[::1] offsets, double[:, ::1] delta):
     """The time since each value was last observed, delta (total steps, F)."""
-    cdef Py_ssize_t F = values.shape[1], r, k
+    cdef Py_ssize_t F = values.shape[1], r, k, t
+    cdef double since
     with nogil:
         for r in range(offsets.shape[0] - 1):
             for k in range(F):
-                _elapsed(&values[offsets[r], k], &gaps[offsets[r]], offsets[r + 1] - offsets[r], F, 1,
-                         &delta[offsets[r], k])
+                since = 0
+                for t in range(offsets[r], offsets[r + 1]):
+                    delta[t, k] = elapse(values[t, k], gaps[t], &since)
 
 
 def forward(
@@ -49,7 +50,8 @@ def forward(
         for r in prange(n, schedule="dynamic", num_threads=n_threads):
             _read(&values[starts[r], 0], &gaps[starts[r]], lengths[r], F, &shift[0], &scale[0], &w[0], &b[0],
                   &delta[places[r], 0], &table[places[r], 0])
-            _what_is_left(&delta[places[r], 0], lengths[r], F, H, &packed[0], &b_d[0], &gamma[places[r], 0])
+            memset(&gamma[places[r], 0], 0, H * sizeof(floating))
+            what_is_left(lengths[r] - 1, F, H, &delta[places[r], 0] + F, &packed[0], &b_d[0], &gamma[places[r], 0] + H)
 
 
 def backward(
@@ -78,23 +80,6 @@ def backward(
             column += WIDEST_TILE
 
 
-cdef inline bint _observed(value_t value) noexcept nogil:
-    return value == value  # as NaN is not
-
-
-# The time since a feature was last observed, in a unit of 1 / scale; from one step to the next, numbers are F apart.
-cdef inline void _elapsed(
-    const value_t* values, const double* gaps, Py_ssize_t T, Py_ssize_t F, double scale, floating* delta,
-) noexcept nogil:
-    cdef double since = 0
-    cdef Py_ssize_t t
-    for t in range(T):
-        since += gaps[t]
-        delta[t * F] = <floating> (since * scale)
-        if _observed(values[t * F]):
-            since = 0
-
-
 cdef void _read(
     const value_t* values,                 # (T, F)
     const double* gaps,                    # (T,)
@@ -103,29 +88,10 @@ cdef void _read(
     floating* table,                       # (T, 2 F)  out
 ) noexcept nogil:
     cdef Py_ssize_t t, k
-    cdef floating last, rate
+    cdef double since
+    cdef floating last
     for k in range(F):
-        _elapsed(values + k, gaps, T, F, scale[k], delta + k)
-        last = 0
+        since = last = 0
         for t in range(T):
-            delta[t * F + k] = min(delta[t * F + k], <floating> FARTHEST)
-            table[2 * t * F + F + k] = _observed(values[t * F + k])
-            if _observed(values[t * F + k]):
-                last = <floating> standardised(values[t * F + k], shift[F + k], scale[F + k])
-                table[2 * t * F + k] = last
-            else:
-                rate = w[k] * delta[t * F + k] + b[k]
-                table[2 * t * F + k] = <floating> (last * exp(-rate)) if rate > 0 else last
-
-
-cdef void _what_is_left(
-    const floating* delta,                 # (T, F)
-    Py_ssize_t T, Py_ssize_t F, Py_ssize_t H, const floating* packed, const floating* b_d,
-    floating* gamma,                       # (T, H)  out
-) noexcept nogil:
-    cdef Py_ssize_t t
-    memset(gamma, 0, H * sizeof(floating))
-    for t in range(1, T):
-        memcpy(gamma + t * H, b_d, H * sizeof(floating))
-    product(T - 1, H, F, delta + F, F, packed, F * panel(packed), gamma + H, H, 1)
-    vector_decay((T - 1) * H, gamma + H)
+            observe(values[t * F + k], gaps[t], scale[k], shift[F + k], scale[F + k], w[k], b[k], &since, &last,
+                    delta + t * F + k, table + 2 * t * F + k, table + 2 * t * F + F + k)

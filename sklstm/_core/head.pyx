@@ -9,7 +9,7 @@ from libc.math cimport exp
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
-from .kernels cimport WIDEST_TILE, add_outer, drop, pack, panel, product, vector_tanh
+from .kernels cimport WIDEST_TILE, add_outer, drop, pack, panel, product
 from .layer cimport OUTPUT_MASK, mask_key
 from .packing cimport standardised, value_t
 from .types cimport dropout_t, head_t
@@ -135,26 +135,16 @@ cdef void _attend(
     floating* weights,                     # (T,)  out
     floating* pooled,                      # (D,)  out
 ) noexcept nogil:
-    cdef Py_ssize_t D = head.D, A = head.A, t, k
-    cdef double score, total = 0, largest = 0
-    for t in range(T):
-        memcpy(projected + t * A, params + head.b_a, A * sizeof(floating))
-    product(T, A, D, h, D, packed + head.packed_a, D * panel(packed), projected, A, 1)
-    vector_tanh(T * A, projected, projected)
-    for t in range(T):
-        score = 0
-        for k in range(A):
-            score += <double> projected[t * A + k] * params[head.v_a + k]
-        weights[t] = <floating> score
-        largest = weights[t] if t == 0 else max(largest, weights[t])
-    for t in range(T):
-        weights[t] = <floating> exp(weights[t] - largest)
-        total += weights[t]
+    cdef Py_ssize_t D = head.D, t, k
+    cdef softmax_t softmax = softmax_t(0, 0)
+    attention_scores(head, params, packed, T, h, projected, weights)
     memset(pooled, 0, D * sizeof(floating))
     for t in range(T):
-        weights[t] = <floating> (weights[t] / total)
-        for k in range(D):
-            pooled[k] += weights[t] * h[t * D + k]
+        add_weighted(D, weights[t], h + t * D, t == 0, &softmax, pooled)
+    for k in range(D):
+        pooled[k] /= softmax.total
+    for t in range(T):
+        weights[t] = <floating> (exp(weights[t] - softmax.largest) / softmax.total)
 
 
 def attention_backward(

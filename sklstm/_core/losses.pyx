@@ -1,4 +1,4 @@
-"""Losses over the outputs of a minibatch, and their derivatives.
+"""Losses over the outputs of a minibatch, and their derivatives; and what the outputs predict.
 
 Each is the sum over the sequences of weight * loss / n, summed in order and in double precision, where n is the number
 of sequences in the minibatch. Where the weights have mean 1 over the training set, as in fit, a minibatch's gradient is
@@ -7,28 +7,41 @@ then an unbiased estimate of the whole's.
 A target that is NaN is missing: it adds nothing, and its derivatives are 0. A sequence of weight 0 adds exactly nothing
 either; its targets and outputs are not looked at, and may be anything.
 """
+import numpy as np
+
 from cython cimport floating
-from libc.math cimport exp, fabs, fmax, fmin, isnan, log, log1p, tanh
+from libc.math cimport exp, fabs, fmax, fmin, isnan, log, tanh
+
+from .links cimport EXPONENTIAL, IDENTITY, LABELS, POISSON_LIMIT, QUANTILES, SOFTMAX, TWO_CLASSES, logistic, softplus
+from .links cimport link_t, n_predicted, predict_one
 
 cdef enum:
-    # exp(30) is 1e13 times the mean: beyond it the loss follows its tangent, as one wild step would overflow float32.
-    POISSON_LIMIT = 30
     # A target hit exactly would drive its variance to 0. exp(-14 / 2) is a thousandth of the targets' own deviation.
     LOG_VARIANCE_LIMIT = 14
 
-MAX_LOG_RATE = POISSON_LIMIT
 MAX_LOG_VARIANCE = LOG_VARIANCE_LIMIT
+LINKS = {
+    "identity": IDENTITY,
+    "exponential": EXPONENTIAL,
+    "quantiles": QUANTILES,
+    "two_classes": TWO_CLASSES,
+    "labels": LABELS,
+    "softmax": SOFTMAX,
+}
+
+
+def predict(int link, Py_ssize_t n_each, const floating[:, ::1] out, const double[::1] scale, const double[::1] shift):
+    """What outputs (n, n_outputs) predict, by a number of LINKS: (n, .), in double precision."""
+    cdef Py_ssize_t n = out.shape[0], n_outputs = out.shape[1], r
+    cdef double[:, ::1] y = np.empty((n, n_predicted(<link_t> link, n_outputs, n_each)))
+    with nogil:
+        for r in range(n):
+            predict_one(<link_t> link, n_outputs, n_each, &out[r, 0], &scale[0], &shift[0], &y[r, 0])
+    return np.asarray(y)
+
 
 # The loss of one output, and its derivative; some have a parameter.
 ctypedef double (*loss_of_one)(double out, double target, double parameter, double* derivative) noexcept nogil
-
-
-cdef inline double _softplus(double x) noexcept nogil:
-    return fmax(x, 0) + log1p(exp(-fabs(x)))
-
-
-cdef inline double _logistic(double x) noexcept nogil:
-    return 1 / (1 + exp(-x))
 
 
 cdef inline double _sign(double x) noexcept nogil:
@@ -73,8 +86,8 @@ cdef double _poisson(double out, double target, double parameter, double* deriva
 
 
 cdef double _binary_log_loss(double score, double target, double parameter, double* derivative) noexcept nogil:
-    derivative[0] = _logistic(score) - target
-    return _softplus(score) - target * score
+    derivative[0] = logistic(score) - target
+    return softplus(score) - target * score
 
 
 def squared_error(const floating[:, ::1] out, const double[:, ::1] target, const double[::1] weight,
@@ -125,14 +138,14 @@ def quantile(const floating[:, ::1] out, const double[:, ::1] target, const doub
                 continue
             q = derivative = 0
             for k in range(n_quantiles):
-                q = q + _softplus(out[r, j * n_quantiles + k]) if k else out[r, j * n_quantiles]
+                q = q + softplus(out[r, j * n_quantiles + k]) if k else out[r, j * n_quantiles]
                 error = q - target[r, j]
                 loss += share * error * ((error > 0) - quantiles[k])
                 # By q for now; 0 where the target is hit
                 dout[r, j * n_quantiles + k] = <floating> (share * ((error > 0) - quantiles[k]) if error else 0)
             for k in range((j + 1) * n_quantiles - 1, j * n_quantiles, -1):
                 derivative += dout[r, k]  # by this quantile and those after it: all move with the gap
-                dout[r, k] = <floating> (derivative * _logistic(out[r, k]))
+                dout[r, k] = <floating> (derivative * logistic(out[r, k]))
             dout[r, j * n_quantiles] += <floating> derivative
     return loss
 

@@ -1,4 +1,4 @@
-"""A fitted estimator taken apart, and one sequence as its network sees it."""
+"""Sequences as a fitted estimator's network sees them."""
 
 from copy import copy
 from numbers import Integral
@@ -6,36 +6,11 @@ from numbers import Integral
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import _num_samples
 
-from ..base import BaseLSTM
+from ..pipelines import does_nothing, prepared, take_apart
 from ..preprocessing import SequenceTokenizer, ToSequences
 from ..validation import as_sequences
-
-
-def take_apart(estimator):
-    """The fitted steps that prepare X, in a list, and the recurrent estimator that reads it."""
-    steps, whole = [], estimator
-    while not isinstance(estimator, BaseLSTM):
-        if hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        elif isinstance(estimator, Pipeline):
-            steps += [step for _, step in estimator.steps[:-1] if not _does_nothing(step)]
-            estimator = estimator.steps[-1][1]
-        else:
-            raise ValueError(
-                "estimator must be an LSTMRegressor or an LSTMClassifier, or a Pipeline or a fitted search that ends "
-                f"in one, got {whole!r}."
-            )
-    check_is_fitted(estimator)
-    return steps, estimator
-
-
-def prepared(steps, X):
-    """X behind the steps."""
-    for step in steps:
-        X = step.transform(X)
-    return X
 
 
 def prepare(estimator, X):
@@ -53,14 +28,10 @@ def behind_layout(estimator, X):
             estimator.best_estimator_ = best
     while isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
         step = estimator.steps[0][1]
-        if not (_does_nothing(step) or isinstance(step, ToSequences)):
+        if not (does_nothing(step) or isinstance(step, ToSequences)):
             break
-        estimator, X = estimator[1:], X if _does_nothing(step) else step.transform(X)
+        estimator, X = estimator[1:], X if does_nothing(step) else step.transform(X)
     return estimator, X
-
-
-def _does_nothing(step):
-    return step is None or (isinstance(step, str) and step == "passthrough")
 
 
 def chosen_rows(X, sequence):

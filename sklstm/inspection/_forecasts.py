@@ -7,10 +7,10 @@ import numpy as np
 from scipy.stats import norm
 
 from ..losses import GaussianNLL
+from ..pipelines import prepared, take_apart
 from ..sequences import Sequences, real_array
 from ..steps import StepForm
 from ..validation import as_sequences
-from ._apart import prepared, take_apart
 
 
 @dataclass

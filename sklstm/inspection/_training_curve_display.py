@@ -5,7 +5,7 @@ from sklearn.base import is_classifier
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._plotting import _validate_style_kwargs
 
-from ._apart import take_apart
+from ..pipelines import take_apart
 from ._panels import check_axes, make_panels
 
 # Beyond this ratio of the highest loss to the lowest, the early epochs would press the late ones flat.

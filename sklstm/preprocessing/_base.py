@@ -49,6 +49,17 @@ class SequenceTransformer(TransformerMixin, BaseEstimator):
     def _fit(self, sequences):
         """By default there is nothing to learn but the features."""
 
+    def _stream(self, n_streams):
+        """What transforms one time step of each of `n_streams` sequences after the other.
+
+        An object with `step`, from values (n_streams, n_features), the times since the first step and since the one
+        before, each (n_streams,), to values; and `remembered`, a dict of arrays with a row a stream.
+        """
+        raise ValueError(
+            f"{type(self).__name__} needs more of a sequence than the steps up to now: take it out of the pipeline for "
+            "a stream, or give the stream what it returns."
+        )
+
     def _names_out(self, names):
         return names
 

@@ -128,35 +128,30 @@ class SequenceImputer(SequenceTransformer):
         self.features_with_missing_ = np.flatnonzero(missing.any(axis=0))
 
     def _transform(self, sequences):
-        values, gaps = sequences.values, self.features_with_missing_
-        parts = [self._filled(sequences)]
-        if self.add_indicator:
-            parts.append(np.isnan(values[:, gaps]))
-        if self.add_elapsed:
-            parts.append(self._elapsed(sequences)[:, gaps])
-        return np.concatenate(parts, axis=1, dtype=values.dtype)
+        values, last = sequences.values, last_seen(sequences)
+        known = self._between(sequences) if self.strategy == "linear" else self._at(values, last)
+        clock = step_times(sequences)[:, np.newaxis]
+        return self._completed(values, known, clock, np.where(last >= 0, clock[last, 0], np.nan))
 
-    def _elapsed(self, sequences):
-        clock, last = step_times(sequences)[:, np.newaxis], last_seen(sequences)
-        if self.elapsed_scale is None:
-            return np.where(last >= 0, clock - clock[last, 0], clock)
-        return np.where(last >= 0, 1 - np.exp((clock[last, 0] - clock) / self.elapsed_scale), 1)
-
-    def _filled(self, sequences):
-        values = sequences.values
-        missing = np.isnan(values)
-        if not missing.any():
-            return values
+    def _completed(self, values, known, clock, seen_at):
+        """Values with gaps filled and what is appended, from what is known in place of each and when it was seen."""
+        missing, gaps = np.isnan(values), self.features_with_missing_
         fill = self.fill_value
         if fill is None:
             fill = 0 if self.strategy == "constant" else self.mean_
-        if self.strategy == "forward":
-            known = self._at(values, last_seen(sequences))
-        elif self.strategy == "linear":
-            known = self._between(sequences)
-        else:
+        if self.strategy in ("mean", "constant"):
             known = self.mean_ if self.strategy == "mean" else np.nan
-        return np.where(missing, np.where(np.isnan(known), fill, known), values)
+        parts = [np.where(missing, np.where(np.isnan(known), fill, known), values)]
+        if self.add_indicator:
+            parts.append(missing[:, gaps])
+        if self.add_elapsed:
+            parts.append(self._elapsed(clock, seen_at[:, gaps]))
+        return np.concatenate(parts, axis=1, dtype=values.dtype)
+
+    def _elapsed(self, clock, seen_at):
+        if self.elapsed_scale is None:
+            return np.where(np.isnan(seen_at), clock, clock - seen_at)
+        return np.where(np.isnan(seen_at), 1, 1 - np.exp((seen_at - clock) / self.elapsed_scale))
 
     @staticmethod
     def _at(values, rows):
@@ -175,6 +170,14 @@ class SequenceImputer(SequenceTransformer):
         span = end - start  # NaN at either end, 0 between steps at the same time
         share = np.divide(clock - start, span, out=np.zeros_like(span), where=span > 0)
         return before + share * (after - before)
+
+    def _stream(self, n_streams):
+        if self.strategy == "linear":
+            raise ValueError(
+                'SequenceImputer(strategy="linear") draws a line to a value that a stream does not have yet: choose '
+                '"forward", in fit too.'
+            )
+        return _LastSeen(self, n_streams)
 
     def _names_out(self, names):
         appended = [
@@ -211,3 +214,19 @@ class SequenceImputer(SequenceTransformer):
         indicators = sequences.values[:, n_features : n_features + len(missing)]
         values[:, missing] = np.where(indicators > 0.5, np.nan, values[:, missing])
         return self._in_form(X, sequences, values, None if names is None else names[:n_features])
+
+
+class _LastSeen:
+    """The stream of a `SequenceImputer`, which remembers the last value of each feature and when it was seen."""
+
+    def __init__(self, imputer, n_streams):
+        self._imputer = imputer
+        self._known, self._seen_at = np.full((2, n_streams, imputer._n_features), np.nan)
+        self.remembered = {"known": self._known, "seen_at": self._seen_at}
+
+    def step(self, values, elapsed, gap):
+        """Values with gaps filled."""
+        seen, clock = ~np.isnan(values), elapsed[:, np.newaxis]
+        np.copyto(self._known, values, where=seen)
+        np.copyto(self._seen_at, clock, where=seen)
+        return self._imputer._completed(values, self._known, clock, self._seen_at)

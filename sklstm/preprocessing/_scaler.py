@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from ..scaling import check_range
 from ._base import SequenceTransformer
+from ._streams import StepByStep
 
 MOST_QUANTILES = 1000
 
@@ -92,6 +93,9 @@ class SequenceScaler(SequenceTransformer):
     def _transform(self, sequences):
         scaled = self.scaler_.transform(sequences.values)
         return scaled if self.clip is None else np.clip(scaled, -self.clip, self.clip)
+
+    def _stream(self, n_streams):
+        return StepByStep(self)
 
     def inverse_transform(self, X):
         """Bring scaled sequences back to their units.

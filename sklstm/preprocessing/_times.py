@@ -201,8 +201,25 @@ class TimeFeatures(SequenceTransformer):
         check_choice("features", self.features, TIMES)
 
     def _transform(self, sequences):
-        appended = [TIMES[name](sequences)[:, np.newaxis] for name in self.features]
-        return np.concatenate([sequences.values, *appended], axis=1, dtype=sequences.dtype)
+        return self._with_times(sequences.values, {name: TIMES[name](sequences) for name in self.features})
+
+    def _with_times(self, values, times):
+        appended = [times[name][:, np.newaxis] for name in self.features]
+        return np.concatenate([values, *appended], axis=1, dtype=values.dtype)
+
+    def _stream(self, n_streams):
+        return _TimesOfSteps(self)
 
     def _names_out(self, names):
         return np.array([*names, *self.features], dtype=object)
+
+
+class _TimesOfSteps:
+    """The stream of `TimeFeatures`, whose times a stream knows itself."""
+
+    def __init__(self, transformer):
+        self._transformer, self.remembered = transformer, {}
+
+    def step(self, values, elapsed, gap):
+        """The values and their times."""
+        return self._transformer._with_times(values, {"gap": gap, "time": elapsed})

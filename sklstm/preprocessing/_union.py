@@ -7,6 +7,7 @@ from sklearn.pipeline import FeatureUnion
 
 from ..validation import as_sequences
 from ._base import SequenceTransformer
+from ._streams import StepByStep, Together, n_features_of, stream_of
 
 
 class SequenceSelector(SequenceTransformer):
@@ -54,6 +55,9 @@ class SequenceSelector(SequenceTransformer):
 
     def _transform(self, sequences):
         return np.ascontiguousarray(sequences.values[:, self.features_])
+
+    def _stream(self, n_streams):
+        return StepByStep(self)
 
     def _names_out(self, names):
         return names[self.features_]
@@ -134,3 +138,10 @@ class SequenceUnion(FeatureUnion, auto_wrap_output_keys=None):
                 [(name, part.feature_names) for name, part in zip(names, parts, strict=True)]
             )
         return parts[0].with_values(np.concatenate([part.values for part in parts], axis=1), features)
+
+    def _stream(self, n_streams):
+        return Together([stream_of(transformer, n_streams) for _, transformer, _ in self._iter()])
+
+    @property
+    def _n_features(self):
+        return n_features_of(next(transformer for _, transformer, _ in self._iter()))
