@@ -182,16 +182,30 @@ class OnnxRuntime:
     name, requires, threads = "ONNX Runtime", ["onnxruntime", "onnx"], (1, 2)
     cells = ("lstm",)
 
+    @classmethod
+    def prediction(cls, problem, network, n_threads):
+        session = cls._session(network, n_threads)
+        X = np.ascontiguousarray(problem.data()[0].transpose(1, 0, 2))
+        return lambda: session.run(None, {"X": X})[0]
+
+    @classmethod
+    def stepping(cls, network):
+        """A session that also takes a state, h and c (1, n_sequences, n_units), and returns the one after."""
+        return cls._session(network, 1, state=["h", "c"])
+
     @staticmethod
-    def prediction(problem, network, n_threads):
+    def _session(network, n_threads, state=()):
         import onnxruntime
         from onnx import TensorProto, helper, numpy_helper
 
-        (n_units,) = network.architecture.hidden_layer_sizes
+        (n_units,), n_features = network.architecture.hidden_layer_sizes, network.architecture.n_features
 
         def gates(part):  # ours are i, f, g, o; ONNX wants i, o, f, c, one row a gate's unit
             i, f, g, o = np.split(part, 4, axis=-1)
             return np.ascontiguousarray(np.concatenate([i, o, f, g], axis=-1).T)
+
+        def tensor(name, shape):
+            return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
         weights = {
             "W": gates(network.part("layer_0.W_x"))[None],
@@ -201,23 +215,22 @@ class OnnxRuntime:
             "b_out": network.part("output.b"),
             "axis": np.array([0]),
         }
+        inputs, outputs = ["X", "W", "R", "B", *(["", *state] if state else [])], ["", "h_out", "c_out"]
         graph = helper.make_graph(
             [
-                helper.make_node("LSTM", ["X", "W", "R", "B"], ["", "h"], hidden_size=n_units),
-                helper.make_node("Squeeze", ["h", "axis"], ["last"]),
+                helper.make_node("LSTM", inputs, outputs, hidden_size=n_units),
+                helper.make_node("Squeeze", ["h_out", "axis"], ["last"]),
                 helper.make_node("Gemm", ["last", "W_out", "b_out"], ["out"]),
             ],
             "lstm",
-            [helper.make_tensor_value_info("X", TensorProto.FLOAT, [None, None, problem.n_features])],
-            [helper.make_tensor_value_info("out", TensorProto.FLOAT, [None, 1])],
+            [tensor("X", [None, None, n_features]), *(tensor(name, [1, None, n_units]) for name in state)],
+            [tensor("out", [None, 1]), *(tensor(f"{name}_out", [1, None, n_units]) for name in state)],
             [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in weights.items()],
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = n_threads
-        session = onnxruntime.InferenceSession(model.SerializeToString(), options)
-        X = np.ascontiguousarray(problem.data()[0].transpose(1, 0, 2))
-        return lambda: session.run(None, {"X": X})[0]
+        return onnxruntime.InferenceSession(model.SerializeToString(), options)
 
 
 LIBRARIES = [Sklstm, PyTorch, Keras, OnnxRuntime]

@@ -158,6 +158,25 @@ def _predictions(rows, folder):
     return f"### Predictions\n\n{table}\n\n{bars}"
 
 
+def _streams(result, folder):
+    one, many = [], []
+    for row in result["one"]:
+        low, high = (1e6 * q for q in row["quartiles"])
+        step = f"{1e6 * row['median']:.2f} ({low:.2f} to {high:.2f})"
+        times = row["median"] / result["one"][0]["median"]
+        one.append([row["library"], step, f"{1e6 * row['p99']:.2f}", f"{times:.1f}"])
+    for row in result["many"]:
+        share = row["batch"]["median"] / row["streams"]["median"]
+        many.append([row["threads"], _ms(row["streams"]), _ms(row["batch"]), f"{share:.0%}"])
+    return (
+        "### One time step at a time\n\nOne stream of 12 features, 64 units, called from Python:\n\n"
+        + _table(["library", "a step, µs", "99th percentile, µs", "times the first"], one)
+        + "\n\nAll steps of many streams, and of as many sequences predicted at once with an output at each step, "
+        + f"{result['many'][0]['name']}:\n\n"
+        + _table(["threads", "streams, ms", "batch, ms", "speed of the streams"], many)
+    )
+
+
 def _cells(result, folder):
     return (
         "### A training step of every cell\n\n"
@@ -302,6 +321,7 @@ def _single_kernels(rows, folder):
 SECTIONS = {
     "steps": _steps,
     "predictions": _predictions,
+    "streams": _streams,
     "cells": _cells,
     "ragged": _ragged,
     "scaling": _scaling,

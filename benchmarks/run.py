@@ -34,6 +34,7 @@ from problems import (
 )
 from report import write_report
 from sklearn.model_selection import GridSearchCV
+from streams import streams
 from threadpoolctl import ThreadpoolController
 from timing import in_turns, interleaved, machine, summary
 
@@ -386,6 +387,7 @@ SECTIONS = {
     for function in [
         steps,
         predictions,
+        streams,
         cells,
         ragged,
         scaling,

@@ -1,4 +1,4 @@
-"""Ten fits and predictions for a memory checker to watch: ``make sanitize``."""
+"""Ten fits, predictions and streams for a memory checker to watch: ``make sanitize``."""
 
 import warnings
 
@@ -22,12 +22,18 @@ def main():
         missing, dtype = ["error", "decay"][k in (1, 4)], ["float32", "float64"][k % 2]
         holed = [np.where(x > 1, np.nan, x) if missing == "decay" else x for x in X]
         regressor = LSTMRegressor(**options, missing=missing, dtype=dtype).fit(holed, rng.normal(size=(n, 1 + k)))
-        classifier = LSTMClassifier(**options, early_stopping=n > 30, solver="sgd")
+        pooling = ["last", "mean", "max", "attention", "attention"][k]
+        classifier = LSTMClassifier(**options, pooling=pooling, early_stopping=n > 30, solver="sgd")
         classifier.partial_fit(X, rng.integers(0, 2 + k, size=n), classes=np.arange(2 + k))
         classifier.fit(X + X, np.arange(2 * n) % 2)
         print(k, regressor.predict(holed).shape, classifier.predict_proba(X).shape)
         integrated_gradients(regressor, holed[:3], target=k)
         gate_activations(classifier, X[:3], layer=-1)
+        for model, sequence in [(regressor, holed[0]), (classifier, X[0])]:
+            for n_streams in [1, 3, 35]:
+                stream = model.stream(n_streams)
+                for x in sequence:
+                    stream.step(np.tile(x, (n_streams, 1)))
 
 
 if __name__ == "__main__":

@@ -68,6 +68,17 @@ def test_tables_show_what_was_measured(tmp_path):
         assert (packing, adam) == (f"{1e6 * row['packing']:.1f}", f"{1e6 * row['Adam']:.1f}")
 
 
+def test_streams_are_compared(tmp_path):
+    _, results, tables = run_benchmarks(["streams"], tmp_path)
+    one, many = rows(tables, "library"), rows(tables, "threads")
+    assert list(one) == ["sklstm", "PyTorch", "ONNX Runtime"]
+    for row in results["streams"]["one"]:
+        assert 0 < row["median"] <= row["p99"]
+        assert one[row["library"]][1] == f"{1e6 * row['p99']:.2f}"
+    for row in results["streams"]["many"]:
+        assert many[str(row["threads"])][-1] == f"{row['batch']['median'] / row['streams']['median']:.0%}"
+
+
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """What is printed, the results and the tables without the other libraries, and the names of the files."""

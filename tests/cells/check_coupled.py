@@ -56,11 +56,13 @@ def check_gradient(network, sequences):
 
 
 def check_training():
-    """It learns to remember the first number of a sequence."""
+    """It learns to remember the first number of a sequence, and a stream has the same bits."""
     X = np.random.RandomState(0).uniform(size=(300, 10, 1))
     y = X[:, 0, 0]
     model = LSTMRegressor(16, cell="coupled", max_iter=60, random_state=0).fit(X[:200], y[:200])
     assert model.score(X[200:], y[200:]) > 0.9
+    stream = model.stream()
+    assert [stream.step(x) for x in X[0]][-1] == model.predict(X[:1])[0]
     shown = {}
     naive.hidden(model._network, X[0], model._shift, model._scale, shown=shown)
     found = gate_activations(model, X[:1])[0]
