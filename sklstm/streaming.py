@@ -1,5 +1,6 @@
 """One time step at a time: what a model has seen so far is kept, and each new step costs the same."""
 
+from contextlib import suppress
 from copy import copy
 from numbers import Integral
 from threading import Lock
@@ -241,7 +242,8 @@ class Clock:
             return STEPS, n_steps.astype(np.float64)
         times = np.asarray(time)
         if times.dtype.kind == "O":
-            times = times.astype("M8[us]")
+            with suppress(TypeError, ValueError):
+                times = times.astype("M8[us]")
         if times.dtype.kind not in "iufM" or times.shape not in ((), self._last.shape):
             raise ValueError(
                 f"time must be a number or a datetime, or {len(self._last)} of them, one a stream, got {time!r}."
@@ -274,12 +276,12 @@ class NetworkStream:
         n_blocks = -(-n_streams // inference.ROWS)
         self._n_threads = min(effective_n_threads(model.n_jobs), n_blocks)
         self.with_times = model._has_times if architecture.missing == "decay" else None
+        of_one = model._predictions(np.zeros((1, architecture.n_outputs), dtype=architecture.dtype))
+        self.y = np.zeros((n_streams, *of_one.shape[1:]))
         arrays, numbers = self._arrays()
         self.x, self.gaps, self.n_steps = arrays["x"], arrays["gaps"], arrays["n_steps"]
-        shape = model._predictions(np.zeros((1, architecture.n_outputs), architecture.dtype)).shape[1:]
-        self.y = arrays["y"].reshape(n_streams, *shape)
         self.remembered = self._named(arrays)
-        self._core = inference.Stepper(architecture.dtype == "float64", arrays, numbers)
+        self._core = inference.Stepper(architecture.dtype == "float64", arrays | {"y": self.y}, numbers)
 
     def step(self):
         """Take in `x` and, where times count, `gaps`, the times since the step before; leaves predictions in `y`."""
@@ -318,15 +320,13 @@ class NetworkStream:
             "pooling": inference.POOLINGS[architecture.pooling], "skips": architecture.skip_connection,
             "link": losses.LINKS[loss.link], "n_each": loss.n_each, "scratch_size": scratch_size,
         }  # fmt: skip
-        D, A = architecture.n_top, architecture.n_top * (architecture.pooling == "attention")
-        plain = np.zeros(n_inputs), np.ones(n_inputs)
-        scale = {"input_shift": plain[0], "input_scale": plain[1]}
-        if not (decays or n_tokens):
-            scale = {"input_shift": model._shift, "input_scale": model._scale}
+        input_scaling = model._shift, model._scale
+        if decays or n_tokens:  # what the first layer reads is made of the values
+            input_scaling = np.zeros(n_inputs), np.ones(n_inputs)
         parameters = {
             "stack": stack.array, "head": network.layout.head, "params": network.parameters, "packed": packed,
             "shift": model._shift, "scale": model._scale, "target_shift": loss._shift, "target_scale": loss._scale,
-            **scale,
+            "input_shift": input_scaling[0], "input_scale": input_scaling[1],
         }  # fmt: skip
         if n_tokens:
             parameters["embedding"] = network.part("embedding.W")
@@ -334,14 +334,14 @@ class NetworkStream:
             parameters |= {"decay_w": network.part("decay.w"), "decay_b": network.part("decay.b")}
             parameters |= {"b_d": network.part("layer_0.b_d"), "W_d": aligned(F * (H + PANELS[dtype.name]), dtype)}
             pack_matrix[TYPE_NAMES[dtype]](network.part("layer_0.W_d"), parameters["W_d"])
-        n_predicted = model._predictions(np.zeros((1, architecture.n_outputs), dtype)).size
+        D = architecture.n_top
         own = {
             "x": ((n, F), np.float64), "gaps": ((n,), np.float64), "n_steps": ((n,), np.int64),
             "state": ((n, size), dtype), "rows": ((n, 2, n_inputs), np.float64), "pooled": ((n, D), dtype),
             "softmax": ((n, 2), np.float64), "since": ((n, F), np.float64), "observed": ((n, F), dtype),
-            "delta": ((n, F), dtype), "gamma": ((n, H), dtype), "projected": ((n, A), dtype),
+            "delta": ((n, F), dtype), "gamma": ((n, H), dtype), "projected": ((n, D), dtype),
             "features": ((n, architecture.n_seen), dtype), "out": ((n, architecture.n_outputs), dtype),
-            "scratch": ((self._n_threads, scratch_size), dtype), "y": ((n, n_predicted), np.float64),
+            "scratch": ((self._n_threads, scratch_size), dtype),
         }  # fmt: skip
         return parameters | {name: _zeros(*of) for name, of in own.items()}, numbers
 

@@ -5,6 +5,7 @@ import pickle
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -368,6 +369,7 @@ def test_wrong_steps_leave_a_pipelines_stream_as_it_was():
         (rows[:, 1], np.datetime64("2026-01-01"), "time must be of one kind"),
         (rows[:, 1], [1, np.nan], "time must be known"),
         (rows[:, 1], "noon", "time must be a number or a datetime"),
+        (rows[:, 1], [{}, None], "time must be a number or a datetime"),
         (rows[:, 1], [1, 2, 3], "time must be a number or a datetime, or 2 of them"),
     ]:
         with pytest.raises(ValueError, match=message):
@@ -393,6 +395,18 @@ def test_what_cannot_stream():
     for n_streams in [0, -1, 1.0, True, "2"]:
         with pytest.raises(ValueError, match="n_streams must be"):
             model.stream(n_streams)
+
+
+def test_times_may_be_datetimes_of_python():
+    X = sequences(gaps=0.3)
+    model = make_pipeline(TimeFeatures(["time", "gap"]), SequenceImputer(), LSTMRegressor(4, max_iter=1))
+    model.fit(X, np.arange(len(X)))
+    streams = [sklstm.stream(model) for _ in range(2)]
+    begin = datetime(2026, 2, 28, 23, 59)
+    for hours, x in enumerate(X[0]):
+        now = begin + timedelta(hours=hours)
+        assert streams[0].step(x, time=now) == streams[1].step(x, time=np.datetime64(now))
+    assert streams[0].state["time.last"] - streams[0].state["time.start"] == 3.6e9 * (len(X[0]) - 1)
 
 
 def test_times_go_with_those_of_fit():
