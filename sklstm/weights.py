@@ -36,7 +36,6 @@ def with_weights(model, weights):
     for name, part in parts.items():
         part[...] = checked(f"weights[{name!r}]", weights[name], part.shape, part.dtype)
     _check_scales(parts, network.architecture)
-    network.fixed = True
     changed = {"_network": network, "_shift": shift, "_scale": scale, "_loss": loss}
     if model._partial_state is not None:
         rng, _ = model._partial_state

@@ -113,6 +113,24 @@ def test_logarithms_of_counts_are_only_divided():
     assert_allclose(model.predict(X), np.exp(out) * weights["target.scale"], rtol=1e-12)
 
 
+def test_means_and_deviations_follow_from_pairs_of_outputs():
+    model, X = fitted(loss="gaussian_nll", dtype="float64", skip_connection=False)
+    weights = model.get_weights()
+    mean, spread = np.array([output(weights, x, "lstm", False) for x in X]).T
+    y, std = model.predict(X, return_std=True)
+    assert_allclose(y, mean * weights["target.scale"] + weights["target.shift"], rtol=1e-12)
+    assert_allclose(std, np.exp(7 * np.tanh(spread / 14)) * weights["target.scale"], rtol=1e-12)
+
+
+def test_quantiles_follow_from_the_first_and_gaps():
+    model, X = fitted(loss="quantile", quantile=[0.1, 0.5, 0.9], dtype="float64", skip_connection=False)
+    weights = model.get_weights()
+    out = np.array([output(weights, x, "lstm", False) for x in X])
+    out[:, 1:] = np.log(1 + np.exp(out[:, 1:]))
+    expected = np.cumsum(out, axis=1) * weights["target.scale"] + weights["target.shift"]
+    assert_allclose(model.predict(X), expected, rtol=1e-12)
+
+
 def test_names_from_the_input_up():
     model, _ = fitted(cell="gru", sizes=(5,), missing="decay", gaps=True, pooling="attention", loss="gaussian_nll")
     assert {name: part.shape for name, part in model.get_weights().items()} == {
