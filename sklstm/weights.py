@@ -23,7 +23,7 @@ VECTORS = {
 
 def weights_of(model):
     """Copies of all that a fitted model has learnt, a dict of str to ndarray."""
-    return {name: part.copy() for name, part in _parts(*_holders(model)).items()}
+    return {name: np.array(part) for name, part in _parts(*_holders(model)).items()}
 
 
 def with_weights(model, weights):

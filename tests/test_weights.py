@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import joblib
 import numpy as np
 import pytest
 from checks import assert_same_bits, slow_to_converge
@@ -197,6 +198,17 @@ def test_what_others_hold_keeps_its_weights():
     model.set_weights({name: 0.5 + part for name, part in model.get_weights().items()})
     assert not np.array_equal(model.predict(X), expected)
     assert_same_bits(shallow.predict(X), expected)
+
+
+def test_a_model_in_a_file_is_not_written_to(tmp_path):
+    model, X = fitted()
+    joblib.dump(model, tmp_path / "model.joblib")
+    expected, mapped = model.predict(X), joblib.load(tmp_path / "model.joblib", mmap_mode="r")
+    given = mapped.get_weights()
+    assert {type(part) for part in given.values()} == {np.ndarray}
+    mapped.set_weights({**given, "output.b": given["output.b"] + 1})
+    assert not np.array_equal(mapped.predict(X), expected)
+    assert_same_bits(joblib.load(tmp_path / "model.joblib").predict(X), expected)
 
 
 def test_replaced_weights_are_pickled():
