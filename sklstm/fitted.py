@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 from .steps import StepForm
 from .streaming import Stream
 from .threads import effective_n_threads
+from .weights import weights_of, with_weights
 
 
 class FittedNetworkMixin:
@@ -86,6 +87,87 @@ class FittedNetworkMixin:
         """
         check_is_fitted(self)
         return Stream([], self, n_streams)
+
+    def get_weights(self):
+        """All numbers that predictions are made with, by name.
+
+        Returns
+        -------
+        weights : dict of str to ndarray
+            Copies. :doc:`/user_guide/weights` has the names, shapes and gate orders of all; of an LSTM, a GRU or a
+            simple network of one layer with H units, F features and O outputs there are
+
+            - "input.shift", "input.scale" (F,): the layer reads (x - shift) * scale;
+            - "layer_0.W_x" (F, 4 H), "layer_0.W_h" (H, 4 H), "layer_0.b" (4 H,): the gates i, f, g, o side by side, or
+              with 3 H and H in place of 4 H those of a GRU, which has "layer_0.b_q" (H,) beside them, and the one of a
+              simple network;
+            - "output.W" (H, O), "output.b" (O,);
+            - of a regression "target.shift", "target.scale" (n_targets,): a prediction is an output * scale + shift.
+
+            Shifts and scales are in double precision, the others in `dtype`.
+
+        See Also
+        --------
+        set_weights : Replace them.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklstm import LSTMRegressor
+        >>> X, y = np.random.RandomState(0).normal(size=(20, 5, 3)), np.arange(20)
+        >>> model = LSTMRegressor(8, max_iter=1, skip_connection=False).fit(X, y)
+        >>> {name: array.shape for name, array in model.get_weights().items()}
+        {'input.shift': (3,), 'input.scale': (3,),
+         'layer_0.W_x': (3, 32), 'layer_0.W_h': (8, 32), 'layer_0.b': (32,),
+         'output.W': (8, 1), 'output.b': (1,), 'target.shift': (1,), 'target.scale': (1,)}
+        """
+        check_is_fitted(self)
+        return weights_of(self)
+
+    def set_weights(self, weights):
+        """Replace all numbers that predictions are made with.
+
+        What else was learnt stays: classes, the record of training, the state of the random generator. `partial_fit`
+        and, with ``warm_start=True``, `fit` go on from the new weights; moments that the optimizer kept from one
+        `partial_fit` to the next belonged to the old ones, and are dropped. Copies and streams that were made before
+        keep the old weights.
+
+        Parameters
+        ----------
+        weights : dict of str to array
+            All that :meth:`get_weights` returns, of any real type; what is not as precise as that is rounded. To
+            replace some only, pass ``{**model.get_weights(), **some}``.
+
+        Returns
+        -------
+        self : object
+            The estimator with these weights.
+
+        Raises
+        ------
+        TypeError
+            If `weights` is not a dict.
+
+        ValueError
+            If a name is missing or unknown, or an array has another shape, is not of real numbers, or holds one that is
+            not finite in the type it goes to; or if a scale is not positive. The model then stays as it was.
+
+        See Also
+        --------
+        get_weights : What they are.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklstm import LSTMRegressor
+        >>> X, y = np.random.RandomState(0).normal(size=(20, 5, 3)), np.arange(20)
+        >>> one, other = (LSTMRegressor(8, max_iter=1, random_state=k).fit(X, y) for k in range(2))
+        >>> bool((one.set_weights(other.get_weights()).predict(X) == other.predict(X)).all())
+        True
+        """
+        check_is_fitted(self)
+        vars(self).update(with_weights(self, weights))
+        return self
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_network")

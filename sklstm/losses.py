@@ -26,6 +26,7 @@ class _Loss:
     _core_parameters = ()
     link = "identity"  # from outputs to predictions: one of the core's LINKS
     n_each = 1  # outputs of the network for each target
+    has_units = True  # whether targets are scaled
 
     def predict(self, out):
         """What the outputs (n, n_network_outputs) predict, (n, .), in double precision; a stream has the same bits."""
@@ -207,7 +208,8 @@ class GaussianNLL(_RegressionLoss):
 class _ClassifierLoss(_Loss):
     """A loss of labels, which go to the network as they are: numbers of classes, or 0 and 1."""
 
-    _scale = _shift = np.zeros(1)  # probabilities have no units
+    has_units = False
+    _scale, _shift = np.ones(1), np.zeros(1)
 
     def n_network_outputs(self, n_targets):
         """How many outputs the network needs for so many columns of labels."""

@@ -1,1 +1,6 @@
 """Models for other programs: ONNX, C, and the weights of other libraries."""
+
+from ._keras import from_keras, to_keras
+from ._pytorch import from_pytorch, to_pytorch
+
+__all__ = ["from_keras", "from_pytorch", "to_keras", "to_pytorch"]
