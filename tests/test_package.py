@@ -7,15 +7,15 @@ from pathlib import Path
 
 import sklstm
 import sklstm.datasets
+import sklstm.export
+import sklstm.inspection
 import sklstm.metrics
 import sklstm.preprocessing
 
 
 def test_nothing_optional_is_imported_at_the_top():
     program = "import sys, sklearn.neural_network; before = set(sys.modules); import sklstm, sklstm.datasets, "
-    program += (
-        "sklstm.metrics, sklstm.preprocessing; print(*{name.split('.')[0] for name in set(sys.modules) - before})"
-    )
+    program += "sklstm.export, sklstm.metrics, sklstm.preprocessing; print(*{name.split('.')[0] for name in set(sys.modules) - before})"
     process = subprocess.run(
         [sys.executable, "-c", program],
         cwd=Path(sklstm.__file__).parents[1],
@@ -37,5 +37,5 @@ def test_dependencies_are_the_promised_ones():
 
 
 def test_every_public_name_exists():
-    for module in (sklstm, sklstm.datasets, sklstm.metrics, sklstm.preprocessing):
+    for module in (sklstm, sklstm.datasets, sklstm.export, sklstm.inspection, sklstm.metrics, sklstm.preprocessing):
         assert all(hasattr(module, name) for name in module.__all__)

@@ -174,15 +174,23 @@ def test_without_the_environment_cores_are_the_limit():
 @slow_to_converge
 @needs_openmp
 def test_estimators_hand_n_jobs_down(monkeypatch):
-    """`fit` and `predict` ask for as many threads as n_jobs says."""
+    """`fit`, `predict` and `stream` ask for as many threads as n_jobs says."""
     asked = []
-    monkeypatch.setattr("sklstm.base.effective_n_threads", lambda n_jobs: asked.append(n_jobs) or 1)
-    LSTMRegressor(2, max_iter=1, n_jobs=-3).fit(DATA, np.arange(45.0)).predict(DATA)
-    assert asked == [-3, -3]
+    for module in ["base", "fitted", "streaming"]:
+        monkeypatch.setattr(f"sklstm.{module}.effective_n_threads", lambda n_jobs: asked.append(n_jobs) or 1)
+    model = LSTMRegressor(2, max_iter=1, n_jobs=-3).fit(DATA, np.arange(45.0))
+    model.predict(DATA)
+    model.stream(20)
+    assert asked == [-3, -3, -3]
 
 
-def child_of_a_fork(model, expected, results):
+def step_of(stream):
+    return stream.step(np.tile(DATA[0][0], (stream.n_streams, 1)))
+
+
+def child_of_a_fork(model, stream, expected, results):
     results.put((effective_n_threads(None), effective_n_threads(2), np.array_equal(model.predict(DATA), expected)))
+    results.put(step_of(stream).tolist())
     model.fit(DATA, np.arange(45.0))
     results.put("trained")
 
@@ -194,13 +202,14 @@ def child_of_a_fork(model, expected, results):
 def test_forked_child_uses_one_thread():
     """GNU OpenMP's threads do not survive a fork: a child that used two would wait for the other for ever."""
     model = LSTMRegressor(9, max_iter=2, n_jobs=2, random_state=0).fit(DATA, np.arange(45.0))
-    expected = model.predict(DATA)
+    expected, stream = model.predict(DATA), model.stream(40)
     context = multiprocessing.get_context("fork")
     results = context.Queue()
-    child = context.Process(target=child_of_a_fork, args=(model, expected, results), daemon=True)
+    child = context.Process(target=child_of_a_fork, args=(model, stream, expected, results), daemon=True)
     child.start()
     try:
         assert results.get(timeout=60) == (1, 1, True)
+        assert results.get(timeout=60) == step_of(stream).tolist()
         assert results.get(timeout=60) == "trained"
         child.join(timeout=60)
         assert child.exitcode == 0
