@@ -2,8 +2,6 @@
 
 import json
 
-import numpy as np
-
 from .._core.losses import MAX_LOG_RATE
 from ..classifier import LSTMClassifier
 from ..losses import GaussianNLL, Poisson, Quantile
@@ -29,8 +27,8 @@ COMMENT = """\
  *     {name}_reset(&state);{pad}begins a sequence
  *     {step}  takes a time step, and writes to y
  *
- * Weights are {weights}: {n_bytes} bytes of constants. A state takes {n_state} bytes, a step about
- * {n_stack} of stack and {n_products} multiply-adds. Include this file in one source file: each other would get constants
+ * Weights are {weights}: {n_bytes} bytes of constants. A state takes {n_state} bytes, a step about {n_stack} of
+ * stack, and {n_products} multiply-adds. Include this file in one source file: each other would get constants
  * of its own. Do not compile it with -ffast-math. */
 """
 
@@ -308,8 +306,8 @@ def _cell_of(architecture):
     """The C source of a cell and what belongs to it, or a ValueError if the network cannot be written in C."""
     if architecture.bidirectional:
         raise ValueError(
-            "The model has bidirectional=True: it reads sequences from their end, too, and has no prediction before that "
-            "is known. Fit one with bidirectional=False."
+            "The model has bidirectional=True: it reads sequences from their end, too, and has no prediction before "
+            "that is known. Fit one with bidirectional=False."
         )
     if architecture.cell not in c.CELLS:
         raise ValueError(f'There is no C source for cell="{architecture.cell}", only for {", ".join(c.CELLS)}.')

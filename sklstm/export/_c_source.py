@@ -1,7 +1,7 @@
 """Pieces of C that a header is put together from, for float and int8 weights, each cell and each way to an output.
 
-``@`` stands for the name of the model, ``$`` for the same in capitals. ``ACTIVATION`` and ``GATE`` are the functions that
-the model's cell has, ``{a}`` and ``{s}`` the names of these in comments.
+``@`` stands for the name of the model, ``$`` for the same in capitals. ``ACTIVATION`` and ``GATE`` are the functions of
+the model's cell, ``{a}`` and ``{s}`` their names in comments.
 """
 
 # ------------------------------------------------------------------------------------------------ matrices
