@@ -16,10 +16,17 @@ typedef struct {
 static inline float @_row(const @_matrix *W, int row, const float *x)
 {
     const float *w = W->values + row * W->n_columns;
-    float sum = 0.0f;
-    for (int k = 0; k < W->n_columns; k++)
+    float sum = 0.0f, sum_1 = 0.0f, sum_2 = 0.0f, sum_3 = 0.0f; /* which need not wait for one another */
+    int k = 0;
+    for (; k + 3 < W->n_columns; k += 4) {
         sum += w[k] * x[k];
-    return sum;
+        sum_1 += w[k + 1] * x[k + 1];
+        sum_2 += w[k + 2] * x[k + 2];
+        sum_3 += w[k + 3] * x[k + 3];
+    }
+    for (; k < W->n_columns; k++)
+        sum += w[k] * x[k];
+    return (sum + sum_1) + (sum_2 + sum_3);
 }
 """
 
