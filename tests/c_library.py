@@ -14,6 +14,14 @@ class Library:
     """Headers compiled into one shared object."""
 
     def __init__(self, folder, names):
+        self.write_source(folder, names, folder / "all.c")
+        command = [*C99, "-fPIC", "-shared", "-o", folder / "all.so", folder / "all.c", "-lm"]
+        subprocess.run(command, check=True)
+        self._library = ctypes.CDLL(str(folder / "all.so"))
+
+    @staticmethod
+    def write_source(folder, names, path):
+        """Write a C file of functions that are called alike, whatever the model reads."""
         source = ["#include <stddef.h>", "#include <stdint.h>"]
         for name in names:
             text = (folder / f"{name}.h").read_text()
@@ -29,10 +37,7 @@ class Library:
                 f"void step_{name}(void *s, const float *x, float gap, float *y)\n"
                 f"{{ (void)gap; {name}_step(({name}_state *)s, {x}{gap}, y); }}\n"
             )
-        (folder / "all.c").write_text("\n".join(source))
-        command = [*C99, "-fPIC", "-shared", "-o", str(folder / "all.so"), str(folder / "all.c"), "-lm"]
-        subprocess.run(command, check=True, capture_output=True)
-        self._library = ctypes.CDLL(str(folder / "all.so"))
+        path.write_text("\n".join(source))
 
     def state(self, name):
         """Room for a state, with whatever was there before."""

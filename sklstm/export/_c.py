@@ -36,9 +36,11 @@ def to_c(model, path, *, name=None, int8=False):
 
     Parameters
     ----------
-    model : LSTMRegressor or LSTMClassifier
-        A fitted model, or a fitted search whose best estimator is one. All of them but those with
-        ``bidirectional=True``, which read a sequence from its end.
+    model : LSTMRegressor, LSTMClassifier, Pipeline or search
+        A fitted model, but one with ``bidirectional=True``, which reads a sequence from its end. Before it in a
+        pipeline, there may be :class:`~sklstm.preprocessing.SequenceScaler` (but for ``method="quantile"``) and
+        :class:`~sklstm.preprocessing.SequenceImputer` (but for ``strategy="linear"``). Of a fitted search, its best
+        estimator is written.
 
     path : str or path-like
         The file to write, mostly ``*.h``. One that is there is replaced, once the new one is complete.
@@ -55,8 +57,8 @@ def to_c(model, path, *, name=None, int8=False):
     Raises
     ------
     ValueError
-        If the model cannot be written (it reads backwards, its cell has no C source, it is a pipeline whose steps
-        prepare the data, or its numbers do not fit into a float), or if the name is none in C.
+        If the model cannot be written (it reads backwards, its cell or a step of its pipeline has no C source, or its
+        numbers do not fit into a float), or if the name is none in C.
 
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
@@ -66,9 +68,9 @@ def to_c(model, path, *, name=None, int8=False):
     ``y`` gets what `predict` returns for the sequence so far or, of classifiers, `predict_proba`: flattened, for the
     last time step with ``return_sequences=True``. ``x`` are the features in the units of `fit`; the model's own
     standardisation is part of the header. With ``embedding_dim`` the step takes a token, an ``int32_t``, in place of
-    ``x``. With ``missing="decay"`` values that are NaN are missing, and models fitted to sequences with times take one
-    more argument, ``gap``: the time since the step before, in the units of the times (hours for datetimes), which is
-    ignored at a first step.
+    ``x``. With ``missing="decay"``, or behind an imputer, values that are NaN are missing; and where times count (with
+    ``missing="decay"`` or ``add_elapsed=True``), models fitted to sequences with times take one more argument, ``gap``:
+    the time since the step before, in the units of the times (hours for datetimes), which is ignored at a first step.
 
     All numbers are floats. Predictions differ from those in Python by their rounding: around one part in a million of
     the spread of the targets, or of their mean if that is larger.
@@ -88,13 +90,7 @@ def to_c(model, path, *, name=None, int8=False):
     """
     path = Path(path)
     steps, model = take_apart(model)
-    if steps:
-        raise ValueError(
-            f"to_c writes a model, not the steps before it ({', '.join(type(step).__name__ for step in steps)}). The "
-            "estimators standardise their inputs themselves: fit one to the data as the device has them, or prepare "
-            'them there; what is missing, missing="decay" takes as it is.'
-        )
-    _write(path, Header(model, _checked_name(name, path), int8).text())
+    _write(path, Header(steps, model, _checked_name(name, path), int8).text())
 
 
 def _checked_name(name, path):

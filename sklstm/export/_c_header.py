@@ -5,7 +5,9 @@ import json
 from .._core.losses import MAX_LOG_RATE
 from ..classifier import LSTMClassifier
 from ..losses import GaussianNLL, Poisson, Quantile
+from ..preprocessing import SequenceImputer
 from . import _c_source as c
+from ._c_steps import Step, check_steps, measures_time
 from ._c_weights import Constants
 
 COMMENT = """\
@@ -59,6 +61,8 @@ class Header:
 
     Parameters
     ----------
+    steps : list of transformers
+        Fitted steps before the model.
     model : LSTMRegressor or LSTMClassifier
         Fitted.
     name : str
@@ -67,15 +71,18 @@ class Header:
         Whether matrices are int8.
     """
 
-    def __init__(self, model, name, int8):
-        self._model, self._name, self._int8 = model, name, int8
+    def __init__(self, steps, model, name, int8):
+        check_steps(steps, model)
+        self._steps, self._model, self._name, self._int8 = steps, model, name, int8
         self._network, self._architecture = model._network, model._network.architecture
         self._cell, self._sum, self._vectors, _ = _cell_of(self._architecture)
         self._constants = Constants(int8)
         self._functions = [c.INT8_MATRIX if int8 else c.FLOAT_MATRIX]
         self._defines, self._state, self._code = {}, {}, []
         self._n_stack = 0
-        self._takes_gap = self._architecture.missing == "decay" and model._has_times
+        counts_time = self._architecture.missing == "decay" or any(map(measures_time, steps))
+        self._takes_gap = counts_time and model._has_times
+        self._gap = "gap" if self._takes_gap else "1.0f"
         self._read()
         self._recur()
         seen = self._pool()
@@ -125,19 +132,31 @@ class Header:
             self._code.append(c.TOKENS)
             self._n_stack += n_inputs
             return
-        self._defines["N_FEATURES"] = F
+        x = self._prepare()
         self._functions.append(c.SCALING)
         self._constants.scaling("x", self._model._shift[-F:], self._model._scale[-F:])
         self._n_stack += n_inputs
+        code = c.VALUES
         if architecture.missing == "decay":
-            self._read_decaying()
+            code = self._read_decaying()
         elif architecture.skip_connection:
             self._constants.scaling("change", self._model._shift[:F], self._model._scale[:F])
             self._state["previous"] = F
             self._n_stack += F
-            self._code.append(c.CHANGES)
-        else:
-            self._code.append(c.VALUES)
+            code = c.CHANGES
+        self._code.append(code.replace("FROM", x).replace("N_READ", str(F) if self._steps else "$_N_FEATURES"))
+
+    def _prepare(self):
+        """What the steps before the model do; returns what the model reads."""
+        x, n = "x", self._steps[0]._n_features if self._steps else self._architecture.n_features
+        self._defines["N_FEATURES"] = n
+        for index, step in enumerate(self._steps):
+            prepared = Step(step, index, x, n, self._gap, self._constants)
+            x, n = prepared.x, prepared.n_features
+            self._state |= prepared.state
+            self._code.append(prepared.code)
+            self._n_stack += n
+        return x
 
     def _read_decaying(self):
         F, n_units = self._architecture.n_features, self._architecture.hidden_layer_sizes[0]
@@ -150,8 +169,7 @@ class Header:
         self._state |= {"last": F, "since": F}
         self._n_stack += F
         fade = "\n        ".join(f"s->{vector}_0[j] *= left;" for vector in self._vectors)
-        gap = "gap" if self._takes_gap else "1.0f"
-        self._code.append(c.DECAY.replace("N_UNITS", str(n_units)).replace("FADE", fade).replace("GAP", gap))
+        return c.DECAY.replace("N_UNITS", str(n_units)).replace("FADE", fade).replace("GAP", self._gap)
 
     # ---------------------------------------------------------------------------------- layers and time steps
 
@@ -271,20 +289,25 @@ class Header:
         units = " and ".join(map(str, architecture.hidden_layer_sizes))
         answers = "return_sequences" if architecture.return_sequences else f"{architecture.pooling} pooling"
         skip = ", skip_connection" if architecture.skip_connection else ""
-        return f"{type(self._model).__name__}: {architecture.cell}, {units} units, {answers}{skip}"
+        steps = "".join(f"{type(step).__name__}, " for step in self._steps)
+        return f"{steps}{type(self._model).__name__}: {architecture.cell}, {units} units, {answers}{skip}"
 
     def _reads(self):
         if self._architecture.embedding_dim:
             return "a token"
-        missing = "or NaN where it is missing, " if self._architecture.missing == "decay" else ""
+        may_be_missing = self._architecture.missing == "decay" or any(
+            isinstance(s, SequenceImputer) for s in self._steps
+        )
+        missing = "or NaN where they are missing, " if may_be_missing else ""
         return f"finite numbers, {missing}in the units of the training data"
 
     def _inputs(self):
         if self._architecture.embedding_dim:
             yield f"token  from 0 to {self._architecture.n_tokens - 1}; any other is unknown"
             return
-        names = getattr(self._model, "feature_names_in_", [])
-        names = names if len(names) == self._architecture.n_features else range(self._architecture.n_features)
+        n_features = self._defines["N_FEATURES"]
+        names = getattr((self._steps or [self._model])[0], "feature_names_in_", [])
+        names = names if len(names) == n_features else range(n_features)
         for k, name in enumerate(names):
             yield f"x[{k}]  {_quoted(name) if isinstance(name, str) else f'feature {name}'}"
         if self._takes_gap:

@@ -237,19 +237,19 @@ CELLS = {
 # ------------------------------------------------------------------------------------- a step: what is read
 
 VALUES = """\
-    float input[$_N_FEATURES];
-    for (int k = 0; k < $_N_FEATURES; k++)
-        input[k] = @_standardised(x[k], &@_x[k]);
+    float input[N_READ];
+    for (int k = 0; k < N_READ; k++)
+        input[k] = @_standardised(FROM[k], &@_x[k]);
 """
 
 CHANGES = """\
     /* The layers read changes, where a feature has any; the output layer reads the values, too. */
-    float value[$_N_FEATURES], input[$_N_FEATURES];
-    for (int k = 0; k < $_N_FEATURES; k++) {
-        const float change = s->begun ? x[k] - s->previous[k] : 0.0f;
-        value[k] = @_standardised(x[k], &@_x[k]);
+    float value[N_READ], input[N_READ];
+    for (int k = 0; k < N_READ; k++) {
+        const float change = s->begun ? FROM[k] - s->previous[k] : 0.0f;
+        value[k] = @_standardised(FROM[k], &@_x[k]);
         input[k] = @_change[k].scale > 0.0f ? @_standardised(change, &@_change[k]) : value[k];
-        s->previous[k] = x[k];
+        s->previous[k] = FROM[k];
     }
 """
 
@@ -262,19 +262,19 @@ TOKENS = """\
 
 DECAY = """\
     /* The longer ago a feature was seen, the nearer what stands in for it, and what is left of the state, are to 0. */
-    float input[2 * $_N_FEATURES], since[$_N_FEATURES];
-    for (int k = 0; k < $_N_FEATURES; k++) {
-        const int observed = x[k] == x[k]; /* NaN is not */
+    float input[2 * N_READ], since[N_READ];
+    for (int k = 0; k < N_READ; k++) {
+        const int observed = !isnan(FROM[k]);
         if (s->begun)
             s->since[k] += GAP;
         since[k] = fminf(s->since[k] * @_time_scale[k], 1e9f);
         if (observed) {
-            s->last[k] = input[k] = @_standardised(x[k], &@_x[k]);
+            s->last[k] = input[k] = @_standardised(FROM[k], &@_x[k]);
             s->since[k] = 0.0f;
         } else {
             input[k] = s->last[k] * @_left(@_decay_w[k] * since[k] + @_decay_b[k]);
         }
-        input[$_N_FEATURES + k] = observed ? 1.0f : 0.0f;
+        input[N_READ + k] = observed ? 1.0f : 0.0f;
     }
     for (int j = 0; j < N_UNITS; j++) {
         const float left = @_left(@_row(&@_decay_h, j, since) + @_decay_h_b[j]);

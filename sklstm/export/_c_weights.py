@@ -24,6 +24,10 @@ class Constants:
         """An array of floats."""
         self._array("float", name, [map(c_float, single(values))], 4 * len(values))
 
+    def numbers(self, name, values):
+        """An array of whole numbers."""
+        self._array("int", name, [map(str, values)], 4 * len(values))
+
     def table(self, name, W):
         """A matrix whose rows are looked up."""
         self.source.append(f"static const @_matrix @_{name} = {self._rows(f'{name}_W', W)};")
