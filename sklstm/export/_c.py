@@ -7,9 +7,6 @@ from uuid import uuid4
 
 from sklearn.utils._param_validation import HasMethods, validate_params
 
-from ..inspection._apart import take_apart
-from ._c_header import Header
-
 NAME = re.compile(r"[A-Za-z](_?[A-Za-z0-9])*")
 
 
@@ -88,6 +85,10 @@ def to_c(model, path, *, name=None, int8=False):
     >>> print(path.read_text()[:48])
     /* third_last: a network for one time step at a
     """
+    # `import sklstm` should not wait for what comes with these.
+    from ..inspection._apart import take_apart
+    from ._c_header import Header
+
     path = Path(path)
     steps, model = take_apart(model)
     _write(path, Header(steps, model, _checked_name(name, path), int8).text())

@@ -117,7 +117,8 @@ class Step:
         code = self._scale() if isinstance(step, SequenceScaler) else self._fill()
         for word, text in {"INDEX": str(index), "FROM": x, "N_OUT": str(self.n_features), "GAP": gap}.items():
             code = code.replace(word, text)
-        self.code = code.replace("[N]", f"[{n_features}]").replace("k < N;", f"k < {n_features};")
+        code = code.replace("[N]", f"[{n_features}]").replace("k < N;", f"k < {n_features};")
+        self.code = f"    /* {type(step).__name__} */\n{code}"
 
     def _scale(self):
         scaler, clip = self._step.scaler_, self._step.clip
