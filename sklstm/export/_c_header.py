@@ -2,6 +2,7 @@
 
 import json
 
+from .. import __version__
 from .._core.losses import MAX_LOG_RATE
 from ..classifier import LSTMClassifier
 from ..losses import GaussianNLL, Poisson, Quantile
@@ -261,8 +262,6 @@ class Header:
     # --------------------------------------------------------------------------------------- what is told of it
 
     def _comment(self):
-        from .. import __version__  # which the package has once this module is imported
-
         step = f"{self._name}_step(&state, {', '.join(self._arguments())}, y);"
         return COMMENT.format(
             name=self._name,
