@@ -7,6 +7,7 @@ is pickled, so that whoever made it cannot make its reader do anything but fill 
 import json
 import os
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,15 +21,21 @@ def write(path, document, arrays):
 
     The file is complete when it gets its name: whatever happens before, one that was there stays as it was.
     """
+    with written_whole(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(DOCUMENT, json.dumps(document, indent=1, allow_nan=False))
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+
+
+@contextmanager
+def written_whole(path):
+    """A file to write bytes to, which gets its name when the block ends, and is gone if that fails."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         with open(temporary, "xb") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                archive.writestr(DOCUMENT, json.dumps(document, indent=1, allow_nan=False))
-                for name, array in arrays.items():
-                    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

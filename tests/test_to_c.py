@@ -1,0 +1,334 @@
+"""Models as C headers: compiled with all warnings as errors, and against what the model predicts after each step."""
+
+import copy
+import re
+import subprocess
+
+import numpy as np
+import pytest
+from c_library import C99, STRICT, Library
+from c_models import CASES, INT8, LENGTHS, ONE_TARGET, TARGETS, THREE, TWO, X, classifier, fitted, last, regressor
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from sklstm import LSTMClassifier, as_sequences, to_c
+from sklstm.export import _c_source
+from sklstm.export._c_weights import quantised
+from sklstm.preprocessing import SequenceImputer, SequenceScaler, TimeFeatures
+
+pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
+
+# What headers may call: mathematics, and what C demands even where there is no library (section 4 of the standard).
+LIBRARY = {"expf", "expm1f", "tanhf", "log1pf", "fminf", "fmaxf", "memcpy", "memset"}
+
+
+def predictions_so_far(model, X):
+    """For each sequence, what the model says after each of its steps: lists of (n_timesteps_i, n_outputs) arrays."""
+    sequences = as_sequences(X)
+    found = []
+    for i, sequence in enumerate(sequences):
+        ends = range(1, len(sequence) + 1)
+        times = None if sequences.times is None else [sequences[[i]].times[:end] for end in ends]
+        so_far = as_sequences([sequence[:end] for end in ends], times=times)
+        y = getattr(model, "predict_proba" if isinstance(last(model), LSTMClassifier) else "predict")(so_far)
+        if last(model).return_sequences:
+            y = [each[-1] for each in y]
+        found.append(np.reshape(y, (len(sequence), -1)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """The fitted models by name, and a library of them all, of some with int8 weights too."""
+    folder = tmp_path_factory.mktemp("c")
+    models = {name: fitted(*case) for name, case in CASES.items()}
+    for name, model in models.items():
+        to_c(model, folder / f"{name}.h")
+    for name in INT8:
+        to_c(models[name], folder / f"{name}_int8.h", int8=True)
+    return models, Library(folder, [*CASES, *(f"{name}_int8" for name in INT8)]), folder
+
+
+def run(library, name, X, n_outputs):
+    """What a header says after each step of sequences that go on at the same time."""
+    sequences = as_sequences(X)
+    states, found = [library.state(name) for _ in LENGTHS], [[] for _ in sequences]
+    for state in states:
+        library.reset(name, state)
+    for t in range(max(sequences.lengths)):
+        for i, state in enumerate(states):
+            if t < sequences.lengths[i]:
+                times = None if sequences.times is None else sequences[[i]].times
+                # At a first step, the gap is to be ignored.
+                gap = 99.0 if times is None or t == 0 else times[t] - times[t - 1]
+                found[i].append(library.step(name, state, sequences[i][t], gap, n_outputs))
+    return [np.array(steps) for steps in found]
+
+
+def assert_close(found, expected):
+    """To 1e-5 of the largest of each output."""
+    largest = np.abs(np.concatenate(expected)).max(axis=0)
+    for actual, wanted in zip(found, expected, strict=True):
+        assert_allclose(actual / largest, wanted / largest, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_step_says_what_the_model_does_of_the_sequence_so_far(compiled, name):
+    models, library, _ = compiled
+    expected = predictions_so_far(models[name], CASES[name][1])
+    assert_close(run(library, name, CASES[name][1], expected[0].shape[1]), expected)
+
+
+def test_attention_to_steps_of_scores_far_below_zero(tmp_path):
+    model = fitted(regressor(pooling="attention"), X, TARGETS)
+    network = model._network
+    network.part("attention.b")[:], network.part("attention.v")[:] = 3, -100
+    network.fixed = True
+    to_c(model, tmp_path / "low.h")
+    assert_close(run(Library(tmp_path, ["low"]), "low", X, 2), predictions_so_far(model, X))
+
+
+def dequantised(model):
+    """A model with the weights that int8 leaves of its own."""
+    model = copy.deepcopy(model)
+    network, n_top = last(model)._network, last(model)._network.architecture.n_top
+    for name, (_, shape) in network.parts.items():
+        if len(shape) == 2:
+            W = network.part(name)
+            blocks = [W.T] if name == "embedding.W" else [W[:n_top], W[n_top:]] if name == "output.W" else [W]
+            for block in filter(len, blocks):
+                whole, scales = quantised(block.T)
+                block[:] = (whole * scales[:, np.newaxis]).T
+    network.fixed = True
+    return model
+
+
+@pytest.mark.parametrize("name", INT8)
+def test_int8_weights_are_whole_multiples_of_a_scale_a_row(compiled, name):
+    models, library, _ = compiled
+    expected = predictions_so_far(dequantised(models[name]), CASES[name][1])
+    found = run(library, f"{name}_int8", CASES[name][1], expected[0].shape[1])
+    assert_close(found, expected)
+    floats = predictions_so_far(models[name], CASES[name][1])
+    error = max(np.abs(a - b).max() for a, b in zip(found, floats, strict=True))
+    assert 0 < error < 0.1 * np.ptp(np.concatenate(floats))
+
+
+def test_quantised_keeps_half_a_unit_of_each_row():
+    W = (
+        np.random.RandomState(0).normal(size=(7, 30)).astype(np.float32)
+        * np.logspace(-3, 3, 7, dtype=np.float32)[:, None]
+    )
+    W[3] = 0
+    whole, scales = quantised(W)
+    assert whole.dtype == np.int8
+    assert_array_equal(np.abs(whole).max(axis=1), [127] * 3 + [0] + [127] * 3)
+    assert (np.abs(whole * scales[:, np.newaxis] - W) <= 0.5001 * scales[:, np.newaxis]).all()
+
+
+def test_a_reset_forgets_the_sequence_and_zeros_are_a_reset_state(compiled):
+    _, library, _ = compiled
+    for name, (_, sequences, _) in CASES.items():
+        x = as_sequences(sequences)[1]
+        used, fresh = library.state(name), library.state(name)
+        fresh[:] = 0
+        for state in (used, fresh):
+            if state is used:
+                library.reset(name, state)
+                for row in x[::-1]:
+                    library.step(name, state, row, 2.0, 9)
+                library.reset(name, state)
+            for row in x:
+                library.step(name, state, row, 0.5, 9)
+        assert_array_equal(used, fresh, err_msg=name)
+
+
+def test_unknown_tokens_are_those_outside_the_vocabulary(compiled):
+    models, library, _ = compiled
+    model = models["lstm_tokens"]
+    expected = model.predict_proba([np.array([1, 6, 2])])[0]
+    for unknown in (6, 7, 2_000_000, -1, -2_000_000):
+        state = library.state("lstm_tokens")
+        library.reset("lstm_tokens", state)
+        for token in (1, unknown, 2):
+            y = library.step("lstm_tokens", state, [token], 0.0, 3)
+        assert_allclose(y, expected, atol=1e-6)
+
+
+# ------------------------------------------------------------------------------------------- what it is in C
+
+
+def test_headers_use_nothing_but_the_library_and_have_no_variables(compiled, tmp_path):
+    _, _, folder = compiled
+    names = [
+        "peephole_attention",
+        "gru_tanh_hard_sigmoid",
+        "skip_steps",
+        "quantiles",
+        "poisson",
+        "labels",
+        "behind_two_int8",
+    ]
+    Library.write_source(folder, names, tmp_path / "some.c")
+    subprocess.run([*C99, "-fno-pic", f"-I{folder}", "-c", "-o", tmp_path / "o", tmp_path / "some.c"], check=True)
+    symbols = subprocess.run(["nm", tmp_path / "o"], check=True, capture_output=True, text=True).stdout.splitlines()
+    found = [symbol.split()[-2:] for symbol in symbols]
+    assert {name for kind, name in found if kind == "U"} <= LIBRARY
+    assert {kind for kind, _ in found} <= {"U", "T", "t", "r"}, found  # functions and constants
+
+
+@pytest.mark.parametrize("name", ["lstm_stack", "lstm_stack_int8", "tokens_max", "gru_times_int8", "skip_attention"])
+def test_sizes_are_as_told(compiled, tmp_path, name):
+    _, library, folder = compiled
+    source = f'#include "{name}.h"\nvoid f({name}_state *s);\nvoid f({name}_state *s) {{ {name}_reset(s); }}\n'
+    (tmp_path / "one.c").write_text(source)
+    subprocess.run(["cc", "-fno-pic", f"-I{folder}", "-c", "-o", tmp_path / "one.o", tmp_path / "one.c"], check=True)
+    symbols = subprocess.run(["nm", "-S", tmp_path / "one.o"], check=True, capture_output=True, text=True).stdout
+    constants = re.findall(rf"\S+ (\S+) r {name}_(\S+)", symbols)
+    descriptions = re.compile(r"(layer_\d+|embedding|decay_h|attention|output|skip)")
+    n_bytes = sum(int(size, 16) for size, constant in constants if not descriptions.fullmatch(constant))
+    told = " ".join(re.findall(r"\d+ bytes", (folder / f"{name}.h").read_text())[:2])
+    assert told == f"{n_bytes} bytes {len(library.state(name))} bytes"
+
+
+def test_weights_as_int8_take_a_quarter(tmp_path):
+    to_c(fitted(regressor((64, 64)), X, TARGETS), tmp_path / "floats.h")
+    to_c(fitted(regressor((64, 64)), X, TARGETS), tmp_path / "whole.h", int8=True)
+    floats, whole = (
+        int(re.search(r"(\d+) bytes", (tmp_path / name).read_text())[1]) for name in ("floats.h", "whole.h")
+    )
+    assert 0.25 < whole / floats < 0.3
+
+
+def test_headers_are_cplusplus_too(compiled):
+    _, _, folder = compiled
+    source = "\n".join(f'#include "{name}.h"' for name in CASES)
+    (folder / "all.cpp").write_text(source)
+    subprocess.run(["g++", "-std=c++11", *STRICT, "-fsyntax-only", folder / "all.cpp"], check=True)
+
+
+def test_a_program_with_two_models_prints_what_both_predict(tmp_path):
+    first, second = fitted(regressor(), X, ONE_TARGET), fitted(classifier(cell="gru"), X, TWO)
+    to_c(first, tmp_path / "model.h", name="first")
+    to_c(second, tmp_path / "other-model.h", name="Second1", int8=True)
+    (tmp_path / "main.c").write_text(
+        """
+        #include <stdio.h>
+        #include "model.h"
+        #include "other-model.h"
+        #include "model.h"
+
+        int main(void)
+        {
+            static first_state one;
+            Second1_state two;
+            float x[FIRST_N_FEATURES], y[FIRST_N_OUTPUTS] = {0}, p[SECOND1_N_OUTPUTS] = {0};
+            Second1_reset(&two);
+            while (scanf("%f %f %f", x, x + 1, x + 2) == 3) {
+                first_step(&one, x, y);
+                Second1_step(&two, x, p);
+            }
+            printf("%.9g %.9g %.9g", (double)y[0], (double)p[0], (double)p[1]);
+            return 0;
+        }
+        """
+    )
+    subprocess.run([*C99, "-o", tmp_path / "main", tmp_path / "main.c", "-lm"], check=True)
+    rows = "\n".join(" ".join(f"{value:.9g}" for value in row) for row in X[1])
+    printed = subprocess.run([tmp_path / "main"], input=rows, check=True, capture_output=True, text=True).stdout
+    expected = [*first.predict([X[1]]), *dequantised(second).predict_proba([X[1]])[0]]
+    assert_allclose(np.array(printed.split(), dtype=float), expected, rtol=1e-5)
+
+
+def test_the_file_is_text_whatever_names_and_classes_are(tmp_path):
+    names, classes = ["*/ #error", "Größe??/", 'a "b"\\\n'], np.array(["/* ja", "nein */", "ä"])
+    model = classifier().fit(as_sequences(list(X), feature_names=names), classes[THREE - 7])
+    to_c(model, tmp_path / "model.h")
+    text = (tmp_path / "model.h").read_text(encoding="ascii")
+    assert [line for line in text.splitlines() if line.startswith((" *     x[", " *     y["))] == [
+        ' *     x[0]  "* / #error"',
+        ' *     x[1]  "Gr\\u00f6\\u00dfe? ?/"',
+        ' *     x[2]  "a \\"b\\"\\\\\\n"',
+        ' *     y[0]  probability of class "/ * ja"',
+        ' *     y[1]  probability of class "nein * /"',
+        ' *     y[2]  probability of class "\\u00e4"',
+    ]
+    subprocess.run([*C99, "-fsyntax-only", "-x", "c", tmp_path / "model.h"], check=True)
+
+
+# -------------------------------------------------------------------------------------------- errors and files
+
+
+def test_a_search_gives_its_best_model(tmp_path):
+    search = GridSearchCV(regressor(), {"cell": ["gru", "rnn"]}, cv=2).fit(X, ONE_TARGET)
+    to_c(search, tmp_path / "model.h")
+    to_c(search.best_estimator_, tmp_path / "best.h", name="model")
+    assert (tmp_path / "model.h").read_text() == (tmp_path / "best.h").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("2nd", "name must be an ASCII letter"),
+        ("a-b", "got 'a-b'"),
+        ("", "got ''"),
+        ("größe", "got 'größe'"),
+        ("_a", "got '_a'"),
+        ("a__b", "got 'a__b'"),
+        ("a\n", "got 'a"),
+        (None, "the file's name, .* got 'my-model'"),
+    ],
+)
+def test_names_that_c_would_not_take(tmp_path, name, message):
+    with pytest.raises(ValueError, match=message):
+        to_c(fitted(regressor(), X, ONE_TARGET), tmp_path / "my-model.h", name=name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (regressor(bidirectional=True), "bidirectional=True: it reads sequences from their end"),
+        (make_pipeline(SequenceScaler("quantile"), regressor()), 'step SequenceScaler .* method="quantile" has no C'),
+        (
+            make_pipeline(SequenceImputer("linear"), regressor()),
+            'SequenceImputer before the model with strategy="linear" needs',
+        ),
+        (make_pipeline(TimeFeatures(), regressor()), "The step TimeFeatures before the model has no C source"),
+    ],
+)
+def test_models_that_cannot_be_written(tmp_path, model, message):
+    with pytest.raises(ValueError, match=message):
+        to_c(model.fit(X, ONE_TARGET), tmp_path / "model.h")
+
+
+def test_what_is_not_a_fitted_model(tmp_path):
+    with pytest.raises(NotFittedError):
+        to_c(regressor(), tmp_path / "model.h")
+    with pytest.raises(ValueError, match="an LSTMRegressor or an LSTMClassifier"):
+        to_c(SequenceScaler().fit(X), tmp_path / "model.h")
+
+
+def test_a_cell_without_c_source_is_an_error_that_says_which_have_one(tmp_path, monkeypatch):
+    monkeypatch.delitem(_c_source.CELLS, "gru")
+    with pytest.raises(ValueError, match='no C source for cell="gru", only for lstm, peephole, rnn'):
+        to_c(fitted(regressor(cell="gru"), X, ONE_TARGET), tmp_path / "model.h")
+
+
+@pytest.mark.parametrize("spread", [1e-40, 1e40])
+def test_numbers_that_no_float_has_room_for(tmp_path, spread):
+    model = regressor().fit([np.float64(x) * spread for x in X], ONE_TARGET)
+    with pytest.raises(ValueError, match="does not fit into a C float"):
+        to_c(model, tmp_path / "model.h")
+
+
+def test_a_file_stays_as_it_was_where_writing_fails(tmp_path, monkeypatch):
+    model, path = fitted(regressor(), X, ONE_TARGET), tmp_path / "model.h"
+    path.write_text("before")
+    monkeypatch.setattr("os.fsync", lambda file: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        to_c(model, path)
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
