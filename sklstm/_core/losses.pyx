@@ -19,6 +19,7 @@ cdef enum:
     # A target hit exactly would drive its variance to 0. exp(-14 / 2) is a thousandth of the targets' own deviation.
     LOG_VARIANCE_LIMIT = 14
 
+MAX_LOG_RATE = POISSON_LIMIT
 MAX_LOG_VARIANCE = LOG_VARIANCE_LIMIT
 LINKS = {
     "identity": IDENTITY,
