@@ -143,7 +143,7 @@ class Monitor:
         for axis in self.axes:
             axis.axvline(len(self.rows) / 60, color=colour)
         place = self.axes[0].get_xaxis_transform()
-        self.axes[0].text(len(self.rows) / 60, 1.05, what, color=colour, ha="center", transform=place)
+        self.axes[0].text(len(self.rows) / 60, 1.05, what, color=colour, size=11, ha="center", transform=place)
 
     def draw(self):
         """Bring the picture up to now."""
