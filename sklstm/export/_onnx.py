@@ -105,10 +105,10 @@ def to_onnx(estimator, *, sequence_lens="optional", times=None, dtype="float32",
     import onnx
     from skl2onnx import convert_sklearn
 
-    from ._onnx_converters import convertible
+    from ._onnx_converters import convertible, first_reader
 
     steps, model = convertible(estimator)
-    inputs = _inputs([*steps, model][0], model, sequence_lens, times, dtype)
+    inputs = _inputs(first_reader(steps, model), model, sequence_lens, times, dtype)
     converted = convert_sklearn(
         make_pipeline(*steps, model), type(model).__name__, initial_types=inputs, target_opset=target_opset
     )

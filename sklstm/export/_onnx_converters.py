@@ -5,7 +5,7 @@ steps, and hands all three on: whether NaN is padding or a gap is known at the f
 """
 
 import numpy as np
-from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.pipeline import Pipeline
 
 from ..classifier import LSTMClassifier
 from ..inspection._apart import take_apart
@@ -64,27 +64,34 @@ def register():
 def convertible(estimator):
     """The steps before a model, and the model, all of which can be converted."""
     steps, model = take_apart(estimator)
+    steps = list(_single_steps(steps))
     check_network(model._network.architecture)
     behind_ours = False
-    for step in _single_steps(steps):
+    for step in steps:
         _check_step(step, behind_ours)
         behind_ours = behind_ours or _is_ours(step)
     return steps, model
 
 
 def _single_steps(steps):
-    """Those within pipelines and unions, too."""
+    """Those of pipelines among them on their own, without those that do nothing."""
     for step in steps:
         if isinstance(step, Pipeline):
             yield from _single_steps([each for _, each in step.steps])
-        elif isinstance(step, FeatureUnion):
-            yield from _single_steps([each for _, each in step.transformer_list])
-        elif step is not None and step not in ("passthrough", "drop"):
+        elif step is not None and not (isinstance(step, str) and step == "passthrough"):
             yield step
 
 
+def first_reader(steps, model):
+    """What reads the values first: it knows how many features they have."""
+    first = [*steps, model][0]
+    while isinstance(first, SequenceUnion):
+        first = _steps_of_part(next(part for _, part in first.transformer_list if part != "drop"))[0]
+    return first
+
+
 def _is_ours(step):
-    return isinstance(step, SequenceTransformer)
+    return isinstance(step, SequenceTransformer | SequenceUnion)
 
 
 def _check_step(step, behind_ours):
@@ -101,6 +108,15 @@ def _check_step(step, behind_ours):
             f"The step {step!r}, which knows nothing of sequences, can be converted to ONNX only in front of those "
             "that do. Put it there, or take SequenceScaler or SequenceImputer."
         )
+    if isinstance(step, SequenceUnion):
+        for _, transformer in step.transformer_list:
+            for each in [] if transformer == "drop" else _steps_of_part(transformer):
+                _check_step(each, behind_ours=True)
+
+
+def _steps_of_part(transformer):
+    """Those of a union's part; one that is all of the input, no step can stand for."""
+    return list(_single_steps([transformer])) or [transformer]
 
 
 # ---------------------------------------------------------------------------------------------- estimators
@@ -245,7 +261,12 @@ def _parse_union(scope, model, inputs, custom_parsers=None):
     """The values of each transformer side by side, and the lengths and times of one that hands them on."""
     from skl2onnx._parse import _parse_sklearn
 
-    parts = [_parse_sklearn(scope, transformer, inputs, custom_parsers) for _, transformer, _ in model._iter()]
+    parts = []
+    for _, transformer, _ in model._iter():
+        part = inputs
+        for step in _steps_of_part(transformer):
+            part = _parse_sklearn(scope, step, part, custom_parsers)
+        parts.append(part)
     others = parts[0][1:]
     outputs = [
         ("union", type(inputs[0].type)()),
