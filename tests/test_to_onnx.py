@@ -209,7 +209,11 @@ def test_decay_over_times():
     sequences = as_sequences(X, times=times)
     model = trained(LSTMRegressor, sequences, targets(X), True, missing="decay")
     times[np.arange(T) >= sequences.lengths[:, np.newaxis]] = np.nan
-    assert_close(outputs(session(model), X, times=times)["predictions"], model.predict(sequences))
+    graph, expected = session(model), model.predict(sequences)
+    assert_close(outputs(graph, X, times=times)["predictions"], expected)
+    times[1, 3], times[-1, 1] = np.nan, 0
+    expected[[1, -1]] = np.nan  # times that are missing, or go back
+    assert_close(outputs(graph, X, times=times)["predictions"], expected)
 
 
 def test_gaps_at_the_end_are_none_where_lengths_are_passed():
@@ -368,6 +372,17 @@ def test_what_the_graph_says_of_its_inputs_and_outputs():
     assert inputs(to_onnx(model, dtype="float64", times=True))["X"][0] == onnx.TensorProto.DOUBLE
 
 
+@pytest.mark.parametrize("missing", ["error", "decay"])
+def test_lengths_beyond_the_end(missing):
+    X = padded([T] * 3)
+    graph = session(trained(LSTMRegressor, X, targets(X), True, missing=missing))
+    if missing == "decay":
+        assert_array_equal(np.isnan(outputs(graph, X, [T, T + 1, 0])["predictions"]), [False, True, True])
+    else:
+        with pytest.raises(Exception, match="Invalid value/s in sequence_lens"):
+            outputs(graph, X, [T, T + 1, 0])
+
+
 def test_lengths_that_are_required():
     X = padded()
     model = trained(LSTMRegressor, X, targets(X), True)
@@ -491,7 +506,7 @@ def test_pipelines(steps, Estimator):
     assert_equal(model, X, lengths)
     # As skl2onnx itself converts it, with padding alone.
     register_skl2onnx()
-    found = outputs(session(skl2onnx.to_onnx(model, X[:1], target_opset=15)), X)
+    found = outputs(session(skl2onnx.to_onnx(model, X[:1])), X)
     if Estimator is LSTMRegressor:
         assert_close(found["predictions"], model.predict(X))
     else:
@@ -503,6 +518,16 @@ def test_steps_that_do_nothing():
     part = make_pipeline("passthrough", SequenceSelector([1]), "passthrough")
     steps = make_pipeline(make_pipeline(SequenceImputer(), None), SequenceUnion([("one", part)]), "passthrough")
     assert_equal(make_pipeline(steps, LSTMRegressor(4, max_iter=2)).fit(X, targets(X)), X, as_sequences(X).lengths)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_options_that_skl2onnx_wants_of_classifiers(whole):
+    X = padded()
+    model = make_pipeline(SequenceScaler(), LSTMClassifier(4, max_iter=2)).fit(X, labels(X, [0, 1]))
+    register_skl2onnx()
+    options = {"zipmap": False} if whole else {id(model[-1]): {"zipmap": False}}
+    found = outputs(session(skl2onnx.to_onnx(model, X[:1], options=options)), X)
+    assert_close(found["probabilities"], model.predict_proba(X))
 
 
 def test_each_step_of_a_pipeline():

@@ -165,8 +165,8 @@ class Batch:
         The values, (batch, time, features), NaN in the padding.
     lens, lens64 : str
         Lengths (batch,), as int32 and int64.
-    steps : str
-        The numbers of the steps, (time,).
+    n_steps, steps : str
+        The length of the time axis, and the numbers of the steps, (time,).
     mask : str
         Whether there is a step, (batch, time, 1).
     """
@@ -175,9 +175,9 @@ class Batch:
         self.graph, self.dtype, self.rank, self.times = graph, np.dtype(dtype), rank, times
         if rank == 2:
             X = graph.Unsqueeze(X, np.array([2]))
-        n_steps = graph.Gather(graph.Shape(X), np.array(1))
-        self.steps = graph.Range(np.array(0), n_steps, np.array(1))
-        lengths = self._everything(X, n_steps) if rank == 2 else self._without_padding(X)
+        self.n_steps = graph.Gather(graph.Shape(X), np.array(1))
+        self.steps = graph.Range(np.array(0), self.n_steps, np.array(1))
+        lengths = self._everything(X) if rank == 2 else self._without_padding(X)
         if lens is not None:
             given = graph.cast(lens, np.int64)
             lengths = graph.Where(graph.Less(given, np.array(0)), lengths, given)
@@ -185,10 +185,10 @@ class Batch:
         self.mask = graph.Less(graph.Unsqueeze(self.steps, np.array([0, 2])), self.column(lengths))
         self.X = self.where_there(X, np.nan)
 
-    def _everything(self, X, n_steps):
+    def _everything(self, X):
         graph = self.graph
         n_sequences = graph.Slice(graph.Shape(X), np.array([0]), np.array([1]))
-        return graph.Expand(n_steps, n_sequences)
+        return graph.Expand(self.n_steps, n_sequences)
 
     def _without_padding(self, X):
         graph = self.graph
@@ -203,6 +203,18 @@ class Batch:
     def where_there(self, x, otherwise, dtype=None):
         """Values of time steps (batch, time, .), or in the padding a number."""
         return self.graph.Where(self.mask, x, np.array(otherwise, self.dtype if dtype is None else dtype))
+
+    def gaps(self):
+        """How long after the step before each one is, (batch, time, 1); 0 at the first."""
+        graph = self.graph
+        clock = graph.Expand(self.clock(), graph.Shape(self.mask))
+        return graph.Sub(clock, self.before(clock))
+
+    def before(self, x):
+        """What was at the step before; at the first, what is there."""
+        graph = self.graph
+        first = graph.Slice(x, np.array([0]), np.array([1]), np.array([1]))
+        return graph.Concat(first, graph.Slice(x, np.array([0]), np.array([-1]), np.array([1])), axis=1)
 
     def clock(self):
         """How long after the first step each one is, (batch, time, 1), or (1, time, 1) without times."""

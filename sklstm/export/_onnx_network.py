@@ -1,5 +1,7 @@
 """A recurrent network as nodes of ONNX, from sequences to its outputs."""
 
+from functools import cached_property
+
 import numpy as np
 
 from .._core.losses import MAX_LOG_RATE, MAX_LOG_VARIANCE
@@ -69,24 +71,31 @@ class NetworkGraph:
     # ------------------------------------------------------------------------------------------ inputs
 
     def _valid(self):
-        graph, batch, values = self._graph, self._batch, self._values
-        takes_gaps = self._architecture.missing == "decay"
-        # Of infinity, too, x - x is NaN.
-        wrong = graph.IsInf(values) if takes_gaps else graph.IsNaN(graph.Sub(values, values))
-        if self._architecture.embedding_dim:
-            negative = graph.Less(values, 0.0)
-            broken = graph.Not(graph.Equal(values, graph.Floor(values)))
-            wrong = graph.Or(wrong, graph.Or(negative, broken))
-        n_wrong = graph.sum(graph.cast(wrong, np.int64), 1, 2)
-        valid = graph.And(graph.Equal(n_wrong, np.array(0)), graph.Greater(batch.lens64, np.array(0)))
+        graph, batch = self._graph, self._batch
+        n_wrong = graph.sum(graph.cast(self._wrong(), np.int64), 1, 2)
+        has_steps = graph.And(graph.Greater(batch.lens64, np.array(0)), graph.LessOrEqual(batch.lens64, batch.n_steps))
+        valid = graph.And(graph.Equal(n_wrong, np.array(0)), has_steps)
         if self._architecture.return_sequences:
             return graph.And(batch.column(valid), batch.mask)
         return graph.Unsqueeze(valid, np.array([1]))
+
+    def _wrong(self):
+        """Which values, or times, are none that `predict` takes."""
+        graph, batch, values = self._graph, self._batch, self._values
+        if self._architecture.missing == "decay":
+            ascends = graph.GreaterOrEqual(batch.gaps(), 0.0)
+            return graph.Or(graph.IsInf(values), graph.And(batch.mask, graph.Not(ascends)))
+        wrong = graph.IsNaN(graph.Sub(values, values))  # as it is of infinity, too
+        if self._architecture.embedding_dim:
+            broken = graph.Not(graph.Equal(values, graph.Floor(values)))
+            wrong = graph.Or(wrong, graph.Or(broken, graph.Less(values, 0.0)))
+        return wrong
 
     def _standardised(self, values, shift, scale):
         graph = self._graph
         return graph.Clip(graph.Mul(graph.Sub(values, shift), scale), -FARTHEST, FARTHEST)
 
+    @cached_property
     def _values_themselves(self):
         F = self._architecture.n_features
         return self._standardised(self._values, self._shift[-F:], self._scale[-F:])
@@ -94,11 +103,10 @@ class NetworkGraph:
     def _changes(self):
         """By how much each value changed since the step before; what never does, as it is."""
         graph, F = self._graph, self._architecture.n_features
-        first = graph.Slice(self._values, np.array([0]), np.array([1]), np.array([1]))
-        before = graph.Concat(first, graph.Slice(self._values, np.array([0]), np.array([-1]), np.array([1])), axis=1)
-        changes = self._standardised(graph.Sub(self._values, before), self._shift[:F], self._scale[:F])
+        changes = graph.Sub(self._values, self._batch.before(self._values))
+        changes = self._standardised(changes, self._shift[:F], self._scale[:F])
         constant = self._scale[:F] == 0
-        return graph.Where(constant, self._values_themselves(), changes) if constant.any() else changes
+        return graph.Where(constant, self._values_themselves, changes) if constant.any() else changes
 
     def _embeddings(self):
         graph, n_tokens = self._graph, self._architecture.n_tokens
@@ -111,7 +119,7 @@ class NetworkGraph:
         """Inputs of the first layer, (batch, time, n_inputs)."""
         if self._architecture.embedding_dim:
             return self._embeddings()
-        values = self._changes() if self._architecture.skip_connection else self._values_themselves()
+        values = self._changes() if self._architecture.skip_connection else self._values_themselves
         return self._graph.cast(values, np.float32)
 
     # ------------------------------------------------------------------------------------------ layers
@@ -201,14 +209,10 @@ class NetworkGraph:
             ]
             return [last, graph.Where(missing, since, 0.0), *after], [graph.Identity(after[0])]
 
-        clock = graph.Expand(batch.clock(), graph.Shape(batch.mask))
-        earlier = graph.Slice(clock, np.array([0]), np.array([-1]), np.array([1]))
-        start = graph.Slice(clock, np.array([0]), np.array([1]), np.array([1]))
-        gaps = graph.Sub(clock, graph.Concat(start, earlier, axis=1))
         read = [
-            (graph.cast(self._values_themselves(), np.float32), np.float32),
+            (graph.cast(self._values_themselves, np.float32), np.float32),
             (graph.IsNaN(self._values), np.bool_),
-            (gaps, np.float64),
+            (batch.gaps(), np.float64),
             (batch.mask, np.bool_),
         ]
         kinds = [np.float32, np.float64, *[np.float32] * (1 + has_memory)]
@@ -225,7 +229,7 @@ class NetworkGraph:
         graph, architecture = self._graph, self._architecture
         seen = table if architecture.return_sequences else self._pooled(table, last)
         if architecture.skip_connection:
-            values = graph.cast(self._values_themselves(), np.float32)
+            values = graph.cast(self._values_themselves, np.float32)
             if not architecture.return_sequences:
                 end = graph.Sub(self._batch.column(self._batch.lens64), np.array(1))
                 is_last = graph.Equal(graph.Unsqueeze(self._batch.steps, np.array([0, 2])), end)
