@@ -195,7 +195,7 @@ def register_skl2onnx():
     missing = [name for name in ("onnx", "skl2onnx") if find_spec(name) is None]
     if missing:
         raise ImportError(
-            f"To convert models to ONNX, install {' and '.join(missing)}, for example by pip install sklstm[onnx]."
+            f"To convert models to ONNX, install {' and '.join(missing)}: pip install {' '.join(missing)}"
         )
     from ._onnx_converters import register
 
