@@ -113,7 +113,7 @@ def to_onnx(estimator, *, sequence_lens="optional", times=None, dtype="float32",
         make_pipeline(*steps, model), type(model).__name__, initial_types=inputs, target_opset=target_opset
     )
     _name_dimensions(converted.graph, sequence_lens)
-    if sequence_lens == "optional" and any(each.name == "sequence_lens" for each in converted.graph.input):
+    if sequence_lens == "optional" and "sequence_lens" in dict(inputs):
         converted.graph.initializer.append(onnx.numpy_helper.from_array(UNKNOWN_LENGTHS, "sequence_lens"))
     onnx.checker.check_model(converted, full_check=True)
     return converted

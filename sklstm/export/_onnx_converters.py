@@ -4,8 +4,11 @@ Every step of a pipeline takes the values, the lengths of the sequences and, if 
 steps, and hands all three on: whether NaN is padding or a gap is known at the first one only.
 """
 
+import itertools
+
 import numpy as np
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from ..classifier import LSTMClassifier
 from ..inspection._apart import take_apart
@@ -78,16 +81,27 @@ def _single_steps(steps):
     for step in steps:
         if isinstance(step, Pipeline):
             yield from _single_steps([each for _, each in step.steps])
-        elif step is not None and not (isinstance(step, str) and step == "passthrough"):
+        elif not _does_nothing(step):
             yield step
+
+
+def _does_nothing(step):
+    is_text = isinstance(step, str) and step == "passthrough"
+    # Fitted, a union has for "passthrough" a transformer without a function.
+    return step is None or is_text or (isinstance(step, FunctionTransformer) and step.func is None)
 
 
 def first_reader(steps, model):
     """What reads the values first: it knows how many features they have."""
     first = [*steps, model][0]
     while isinstance(first, SequenceUnion):
-        first = _steps_of_part(next(part for _, part in first.transformer_list if part != "drop"))[0]
+        first = next(steps[0] for steps in _parts(first) if steps)
     return first
+
+
+def _parts(union):
+    """The steps of each part of a union; none of one that hands everything on."""
+    return [list(_single_steps([part])) for _, part in union.transformer_list if part != "drop"]
 
 
 def _is_ours(step):
@@ -109,14 +123,8 @@ def _check_step(step, behind_ours):
             "that do. Put it there, or take SequenceScaler or SequenceImputer."
         )
     if isinstance(step, SequenceUnion):
-        for _, transformer in step.transformer_list:
-            for each in [] if transformer == "drop" else _steps_of_part(transformer):
-                _check_step(each, behind_ours=True)
-
-
-def _steps_of_part(transformer):
-    """Those of a union's part; one that is all of the input, no step can stand for."""
-    return list(_single_steps([transformer])) or [transformer]
+        for each in itertools.chain(*_parts(step)):
+            _check_step(each, behind_ours=True)
 
 
 # ---------------------------------------------------------------------------------------------- estimators
@@ -258,16 +266,16 @@ def _transformer_converter(values_of):
 
 
 def _parse_union(scope, model, inputs, custom_parsers=None):
-    """The values of each transformer side by side, and the lengths and times of one that hands them on."""
+    """The values of each part side by side, and lengths and times."""
     from skl2onnx._parse import _parse_sklearn
 
     parts = []
-    for _, transformer, _ in model._iter():
+    for steps in _parts(model):
         part = inputs
-        for step in _steps_of_part(transformer):
+        for step in steps:
             part = _parse_sklearn(scope, step, part, custom_parsers)
         parts.append(part)
-    others = parts[0][1:]
+    others = max(parts, key=len)[1:]  # what came without lengths has them behind a step
     outputs = [
         ("union", type(inputs[0].type)()),
         *((f"{each.raw_name}_of_union", type(each.type)()) for each in others),

@@ -69,8 +69,8 @@ class Graph:
             return self.ReduceMax(x, axes=[axis], keepdims=0)
         return self.ReduceMax(x, np.array([axis]), keepdims=0)
 
-    def scan(self, step, states, sequences, shapes, axis=1, backwards=False):
-        """A loop over an axis of sequences.
+    def scan(self, step, states, sequences, kept_dtypes, backwards=False):
+        """A loop over the time steps of sequences (batch, time, .).
 
         Parameters
         ----------
@@ -81,17 +81,15 @@ class Graph:
             The states before the first step.
         sequences : list of pairs (name, dtype)
             What the loop reads.
-        shapes : list of dtype
+        kept_dtypes : list of dtype
             The types of what is kept.
-        axis : int
-            Of time, in what is read and what is kept.
         backwards : bool
             Whether the last step comes first.
 
         Returns
         -------
         names : list of str
-            The last states, and tables of what was kept.
+            The last states, and (batch, time, .) what was kept.
         """
         from onnx import helper
 
@@ -100,7 +98,7 @@ class Graph:
         inputs += [(self.new_name("at_step"), dtype) for _, dtype in sequences]
         names = [name for name, _ in inputs]
         after, kept = step(body, names[: len(states)], names[len(states) :])
-        outputs = list(zip(after, [dtype for _, dtype in states], strict=True)) + list(zip(kept, shapes, strict=True))
+        outputs = list(zip(after + kept, [dtype for _, dtype in states] + kept_dtypes, strict=True))
         body = helper.make_graph(
             body.nodes,
             self.new_name("step"),
@@ -113,10 +111,10 @@ class Graph:
             outputs=[self.new_name("scanned") for _ in outputs],
             body=body,
             num_scan_inputs=len(sequences),
-            scan_input_axes=[axis] * len(sequences),
-            scan_output_axes=[axis] * len(shapes),
+            scan_input_axes=[1] * len(sequences),
+            scan_output_axes=[1] * len(kept),
             scan_input_directions=[int(backwards)] * len(sequences),
-            scan_output_directions=[int(backwards)] * len(shapes),
+            scan_output_directions=[int(backwards)] * len(kept),
         )
 
 

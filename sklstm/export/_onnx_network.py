@@ -60,10 +60,19 @@ class NetworkGraph:
         self._batch, self._graph, self._network = batch, batch.graph, estimator._network
         self._architecture = estimator._network.architecture
         check_network(self._architecture)
+        self._check_times(estimator)
         self._shift, self._scale = estimator._shift, estimator._scale
         self._values = self._graph.cast(batch.where_there(batch.X, 0), np.float64)
         self.valid = self._valid()
         self.out = self._head(*self._layers())
+
+    def _check_times(self, estimator):
+        if self._architecture.missing == "decay" and estimator._has_times is not bool(self._batch.times):
+            raise ValueError(
+                'With missing="decay", the times of the steps count: '
+                + ("the sequences of fit have some" if estimator._has_times else "the sequences of fit have none")
+                + f", so the graph needs times={estimator._has_times}."
+            )
 
     def _part(self, name):
         return self._network.part(name).astype(np.float32)
