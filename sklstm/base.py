@@ -10,7 +10,7 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import _check_sample_weight
 
-from .checkpoint import find_checkpoint
+from .checkpoint import checkpoint_of
 from .fitted import FittedNetworkMixin
 from .holdout import split
 from .layout import Architecture
@@ -109,26 +109,26 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
             rng = check_random_state(self.random_state)
             data = self._check_data(X, y, sample_weight, reset=not going_on)
             watched = self._validation_data(X_val, y_val, sample_weight_val)
-            checkpoint = find_checkpoint(self, data, watched, groups, rng, going_on)
-            rows, watched = self._hold_out(data, watched, groups, rng)
-            trainer = self._trainer(data.normalized(rows), rows, rng, going_on, self.average)
-            if watched is not None:
-                watched = watched.normalized(np.arange(len(watched.sequences)))
-            callbacks = EpochCallbacks(
-                context, about, lambda so_far: self._trained(so_far, copy.deepcopy(trainer.network))
-            )
-            history = train(
-                trainer,
-                watched and self._in_network_units(watched),
-                lambda out: self._validation_score(out, watched.targets, watched.weights),
-                self,
-                callbacks,
-                checkpoint,
-            )
-            vars(self).update(self._trained(history, trainer.network))
-            callbacks.end_fit(history.interrupted)
-        if checkpoint is not None and not history.interrupted:
-            checkpoint.delete()
+            with checkpoint_of(self, data, watched, groups, rng, going_on) as checkpoint:
+                rows, watched = self._hold_out(data, watched, groups, rng)
+                trainer = self._trainer(data.normalized(rows), rows, rng, going_on, self.average)
+                if watched is not None:
+                    watched = watched.normalized(np.arange(len(watched.sequences)))
+                callbacks = EpochCallbacks(
+                    context, about, lambda so_far: self._trained(so_far, copy.deepcopy(trainer.network))
+                )
+                history = train(
+                    trainer,
+                    watched and self._in_network_units(watched),
+                    lambda out: self._validation_score(out, watched.targets, watched.weights),
+                    self,
+                    callbacks,
+                    checkpoint,
+                )
+                vars(self).update(self._trained(history, trainer.network))
+                callbacks.end_fit(history.interrupted)
+                if checkpoint is not None and not history.interrupted:
+                    checkpoint.delete()
         return self
 
     def _has_partial_fit(self):

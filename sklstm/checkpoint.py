@@ -4,6 +4,7 @@ The file's name is made of what determines the model that training ends with. So
 in whatever process, and no other does.
 """
 
+import fcntl
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,11 +27,12 @@ HASHED_AT_A_TIME = 1 << 24
 
 # Where warnings point: from `_warn` through its caller, fit and scikit-learn's two decorators to the caller; and from
 # within training, through `train` and its loop too.
-FROM_FIT, FROM_TRAINING = 6, 8
+FROM_CONTEXT, FROM_FIT, FROM_TRAINING = 6, 6, 8
 
 
-def find_checkpoint(estimator, data, watched, groups, rng, going_on):
-    """The checkpoint of the fit of an estimator to data; None if it does not ask for one.
+@contextmanager
+def checkpoint_of(estimator, data, watched, groups, rng, going_on):
+    """The checkpoint of the fit of an estimator to data; None if it asks for none, or another fit is at it.
 
     Parameters
     ----------
@@ -42,11 +44,56 @@ def find_checkpoint(estimator, data, watched, groups, rng, going_on):
         From which nothing has been drawn for this fit. If a training is resumed, it is set to where that one began.
     going_on : bool
         Whether training begins from the weights that the estimator has.
+
+    Raises
+    ------
+    OSError
+        If files cannot be written in the folder.
+    ValueError
+        If there is a file, but a damaged one.
     """
     if estimator.checkpoint is None:
-        return None
-    fingerprint = _fingerprint(estimator, data, watched, groups, rng, going_on)
-    return Checkpoint(Path(estimator.checkpoint), type(estimator).__name__, fingerprint, rng)
+        yield None
+        return
+    folder = Path(estimator.checkpoint)
+    _make_ready(folder)
+    path = folder / f"{type(estimator).__name__}-{_fingerprint(estimator, data, watched, groups, rng, going_on)}"
+    with _locked(path.with_name(f".{path.name}.lock")) as is_ours:
+        if is_ours:
+            yield Checkpoint(path.with_name(f"{path.name}.checkpoint"), rng)
+            return
+    warnings.warn(
+        f"Another fit of the same model to the same data is under way, with the checkpoint {path}.checkpoint: this one "
+        "has none. Give it a folder of its own, or another random_state if it is to be another model.",
+        stacklevel=FROM_CONTEXT,
+    )
+    yield None
+
+
+def _make_ready(folder):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OSError(error.errno, f"checkpoint cannot be written: {error.strerror}", str(folder)) from error
+
+
+@contextmanager
+def _locked(path):
+    """Whether nobody else holds a lock, which is then held; it ends with the process at the latest."""
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        except OSError:
+            pass  # a file system without locks
+        try:
+            yield True
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def _fingerprint(estimator, data, watched, groups, rng, going_on):
@@ -97,40 +144,21 @@ class Checkpoint:
 
     Parameters
     ----------
-    folder : Path
-        Made if there is none.
-    name, fingerprint : str
-        What the file is called.
+    path : Path
+        Of the file.
     rng : RandomState
         From which all random numbers are drawn; set to where it was when the training in the file began, if there is
         one, so that what precedes the first epoch comes out the same again.
-
-    Raises
-    ------
-    OSError
-        If files cannot be written in the folder.
-    ValueError
-        If the file is damaged.
     """
 
-    def __init__(self, folder, name, fingerprint, rng):
-        self.path = folder / f"{name}-{fingerprint}.checkpoint"
-        self._fingerprint, self._rng = fingerprint, rng
+    def __init__(self, path, rng):
+        self.path, self._rng = path, rng
         self._has_warned = False
-        self._make_ready(folder)
+        for temporary in path.parent.glob(f".{path.name}.*"):
+            temporary.unlink(missing_ok=True)  # of a process that was killed while writing
         self._found = self._read()
         self.written = self._found is not None
         self._rng_at_start = _state_of(rng)
-
-    def _make_ready(self, folder):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with TemporaryFile(dir=folder):
-                pass
-            for temporary in folder.glob(f".{self.path.name}.*"):  # left by a process that was killed while writing
-                temporary.unlink(missing_ok=True)
-        except OSError as error:
-            raise OSError(error.errno, f"checkpoint cannot be written: {error.strerror}", str(folder)) from error
 
     def _read(self):
         with self._saying_what_to_do():
@@ -138,8 +166,8 @@ class Checkpoint:
                 document, arrays = storage.read(self.path)
             except FileNotFoundError:
                 return None
-            if (document["format"], document["fingerprint"]) != (FORMAT, self._fingerprint):
-                raise ValueError("its content does not go with its name")
+            if document["name"] != self.path.name:
+                raise ValueError(f"it once had the name {document['name']}")
             self._set_rng(document["rng_at_start"])
             return document, arrays
 
@@ -174,8 +202,7 @@ class Checkpoint:
     def write(self, history, trainer, elapsed):
         """Keep the state at the end of an epoch; where that fails, training is worth more than its checkpoint."""
         document = {
-            "format": FORMAT,
-            "fingerprint": self._fingerprint,
+            "name": self.path.name,
             "rng_at_start": self._rng_at_start,
             "rng": _state_of(self._rng),
             "elapsed": elapsed,
