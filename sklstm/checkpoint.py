@@ -6,7 +6,7 @@ in whatever process, and no other does.
 
 import fcntl
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -27,12 +27,12 @@ HASHED_AT_A_TIME = 1 << 24
 
 # Where warnings point: from `_warn` through its caller, fit and scikit-learn's two decorators to the caller; and from
 # within training, through `train` and its loop too.
-FROM_CONTEXT, FROM_FIT, FROM_TRAINING = 6, 6, 8
+FROM_FIT, FROM_TRAINING = 6, 8
 
 
 @contextmanager
 def checkpoint_of(estimator, data, watched, groups, rng, going_on):
-    """The checkpoint of the fit of an estimator to data; None if it asks for none, or another fit is at it.
+    """The checkpoint of the fit of an estimator to data, which no other fit then has; None if it asks for none.
 
     Parameters
     ----------
@@ -49,6 +49,8 @@ def checkpoint_of(estimator, data, watched, groups, rng, going_on):
     ------
     OSError
         If files cannot be written in the folder.
+    RuntimeError
+        If another fit has it.
     ValueError
         If there is a file, but a damaged one.
     """
@@ -58,16 +60,8 @@ def checkpoint_of(estimator, data, watched, groups, rng, going_on):
     folder = Path(estimator.checkpoint)
     _make_ready(folder)
     path = folder / f"{type(estimator).__name__}-{_fingerprint(estimator, data, watched, groups, rng, going_on)}"
-    with _locked(path.with_name(f".{path.name}.lock")) as is_ours:
-        if is_ours:
-            yield Checkpoint(path.with_name(f"{path.name}.checkpoint"), rng)
-            return
-    warnings.warn(
-        f"Another fit of the same model to the same data is under way, with the checkpoint {path}.checkpoint: this one "
-        "has none. Give it a folder of its own, or another random_state if it is to be another model.",
-        stacklevel=FROM_CONTEXT,
-    )
-    yield None
+    with _locked(path.with_name(f".{path.name}.lock")):
+        yield Checkpoint(path.with_name(f"{path.name}.checkpoint"), rng)
 
 
 def _make_ready(folder):
@@ -81,19 +75,26 @@ def _make_ready(folder):
 
 @contextmanager
 def _locked(path):
-    """Whether nobody else holds a lock, which is then held; it ends with the process at the latest."""
+    """Hold a lock, which ends with the process at the latest.
+
+    Of two fits that differ in nothing but in random numbers without a seed, one would become a copy of the other.
+    """
     with open(path, "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
+        except BlockingIOError as error:
+            raise RuntimeError(
+                "Another fit of the same model to the same data is under way, with a checkpoint in the same folder. "
+                "Give this one another checkpoint or random_state, or none; or delete the lock, if it is of a machine "
+                f"that is gone: {path}"
+            ) from error
         except OSError:
             pass  # a file system without locks
         try:
-            yield True
+            yield
         finally:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # which must not cost a model that is trained
+                path.unlink(missing_ok=True)
 
 
 def _fingerprint(estimator, data, watched, groups, rng, going_on):
