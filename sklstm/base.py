@@ -10,6 +10,7 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import _check_sample_weight
 
+from .checkpoint import checkpoint_of
 from .fitted import FittedNetworkMixin
 from .holdout import split
 from .layout import Architecture
@@ -107,22 +108,27 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
             going_on = self.warm_start and hasattr(self, "_network")
             rng = check_random_state(self.random_state)
             data = self._check_data(X, y, sample_weight, reset=not going_on)
-            rows, watched = self._hold_out(data, X_val, y_val, sample_weight_val, groups, rng)
-            trainer = self._trainer(data.normalized(rows), rows, rng, going_on, self.average)
-            if watched is not None:
-                watched = watched.normalized(np.arange(len(watched.sequences)))
-            callbacks = EpochCallbacks(
-                context, about, lambda so_far: self._trained(so_far, copy.deepcopy(trainer.network))
-            )
-            history = train(
-                trainer,
-                watched and self._in_network_units(watched),
-                lambda out: self._validation_score(out, watched.targets, watched.weights),
-                self,
-                callbacks,
-            )
-            vars(self).update(self._trained(history, trainer.network))
-            callbacks.end_fit(history.interrupted)
+            watched = self._validation_data(X_val, y_val, sample_weight_val)
+            with checkpoint_of(self, data, watched, groups, rng, going_on) as checkpoint:
+                rows, watched = self._hold_out(data, watched, groups, rng)
+                trainer = self._trainer(data.normalized(rows), rows, rng, going_on, self.average)
+                if watched is not None:
+                    watched = watched.normalized(np.arange(len(watched.sequences)))
+                callbacks = EpochCallbacks(
+                    context, about, lambda so_far: self._trained(so_far, copy.deepcopy(trainer.network))
+                )
+                history = train(
+                    trainer,
+                    watched and self._in_network_units(watched),
+                    lambda out: self._validation_score(out, watched.targets, watched.weights),
+                    self,
+                    callbacks,
+                    checkpoint,
+                )
+                vars(self).update(self._trained(history, trainer.network))
+                callbacks.end_fit(history.interrupted)
+                if checkpoint is not None and not history.interrupted:
+                    checkpoint.delete()
         return self
 
     def _has_partial_fit(self):
@@ -218,8 +224,8 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
         weights = weights * self._class_weights(targets, weights, learn)
         return Data(sequences, targets, weights, self.return_sequences)
 
-    def _hold_out(self, data, X_val, y_val, sample_weight_val, groups, rng):
-        """Rows to train on, and the data to watch, or None."""
+    def _hold_out(self, data, watched, groups, rng):
+        """Rows to train on, and the data to watch, or None: those that were passed, or rows of the others."""
         n_sequences = len(data.sequences)
         if groups is not None:
             with _naming("groups"):
@@ -227,13 +233,9 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
             if groups.shape != (n_sequences,):
                 raise ValueError(f"groups must have the shape ({n_sequences},), one a sequence, got {groups.shape}.")
         rows = np.flatnonzero(data.sequence_weights())
-        if self.solver == "lbfgs":
-            self._check_nothing_is_watched(X_val, y_val, sample_weight_val)
-            return rows, None
-        watched = self._validation_data(X_val, y_val, sample_weight_val)
-        if watched is None and (
-            len(rows) >= AUTO_EARLY_STOPPING if self.early_stopping == "auto" else self.early_stopping
-        ):
+        if self.solver == "lbfgs" or watched is not None:
+            return rows, watched
+        if len(rows) >= AUTO_EARLY_STOPPING if self.early_stopping == "auto" else self.early_stopping:
             labels = None if self.return_sequences else self._labels(data.targets[rows])
             rows, held_out = split(rows, labels, groups, self.validation_fraction, rng)
             watched = data.part(held_out)
@@ -336,6 +338,8 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
 
     def _validation_data(self, X_val, y_val, sample_weight_val):
         """Sequences, targets and weights that were passed to be watched, or None."""
+        if self.solver == "lbfgs":
+            return self._check_nothing_is_watched(X_val, y_val, sample_weight_val)
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be passed together.")
         if X_val is None:

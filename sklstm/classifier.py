@@ -97,6 +97,7 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         tol=1e-4,
         verbose=False,
         warm_start=False,
+        checkpoint=None,
         momentum=0.9,
         nesterovs_momentum=True,
         early_stopping="auto",

@@ -147,6 +147,13 @@ verbose : bool or int, default=False
 warm_start : bool, default=False
     Whether `fit` goes on with the weights of the last call instead of starting anew.
 
+checkpoint : str, path-like or None, default=None
+    A folder, which is made if need be, where `fit` keeps the state of training in a file after every epoch. If it is
+    killed, ends with an error or is interrupted, `fit` with the same data and parameters goes on from the last epoch,
+    in another process too, and ends with the same bits as if nothing had happened. The file is deleted when training
+    has ended. Other data or parameters have other files, so that one folder does for all; `n_jobs`, `max_memory` and
+    `verbose` may change. Does not go with ``solver="lbfgs"``; `partial_fit` ignores it.
+
 momentum : float, default=0.9
     Momentum of ``solver="sgd"``, in [0, 1).
 

@@ -1,4 +1,7 @@
-"""Optimizers: their state over the flat buffer of parameters, and the compiled step that changes it."""
+"""Optimizers: their state over the flat buffer of parameters, and the compiled step that changes it.
+
+`kept` names what changes from step to step, which a checkpoint keeps.
+"""
 
 import numpy as np
 
@@ -14,6 +17,8 @@ class Adam:
 
     The first `n_decayed` parameters also lose the share learning_rate * decay a step (Loshchilov and Hutter, 2019).
     """
+
+    kept = ("learning_rate", "first", "second", "n_steps")
 
     def __init__(self, parameters, learning_rate, beta_1, beta_2, epsilon, decay=0.0, n_decayed=0):
         self.learning_rate = learning_rate
@@ -40,6 +45,8 @@ class Adam:
 class RMSprop:
     """The gradient over the root of its running mean square (Tieleman and Hinton, 2012)."""
 
+    kept = ("learning_rate", "square")
+
     def __init__(self, parameters, learning_rate, epsilon):
         self.learning_rate = learning_rate
         self.epsilon = _usable_epsilon(epsilon, parameters)
@@ -56,6 +63,8 @@ class RMSprop:
 
 class SGD:
     """Stochastic gradient descent with momentum, plain or Nesterov's."""
+
+    kept = ("learning_rate", "velocity")
 
     def __init__(self, parameters, learning_rate, momentum, nesterovs_momentum):
         self.learning_rate = learning_rate

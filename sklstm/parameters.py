@@ -1,5 +1,6 @@
 """The estimators' parameters: what each may be, which go together, and what is made of them."""
 
+import os
 from numbers import Integral, Real
 
 import numpy as np
@@ -37,6 +38,7 @@ CONSTRAINTS = {
     "tol": [Interval(Real, 0, None, closed="left")],
     "verbose": ["verbose"],
     "warm_start": ["boolean"],
+    "checkpoint": [str, os.PathLike, None],
     "momentum": [Interval(Real, 0, 1, closed="left")],
     "nesterovs_momentum": ["boolean"],
     "early_stopping": ["boolean", StrOptions({"auto"})],
@@ -64,6 +66,11 @@ def check_combinations(model):
     if model.solver == "lbfgs" and (model.dropout or model.recurrent_dropout):
         name = "dropout" if model.dropout else "recurrent_dropout"
         raise ValueError(f'{name} does not go with solver="lbfgs", which needs the same loss every time: set it to 0.')
+    if model.solver == "lbfgs" and model.checkpoint is not None:
+        raise ValueError(
+            'checkpoint does not go with solver="lbfgs", whose state cannot be taken up again: leave it out, or choose '
+            "another solver."
+        )
     if model.return_sequences and model.pooling != "last":
         raise ValueError(
             f'pooling="{model.pooling}" makes one of all time steps, but return_sequences=True asks for an output '

@@ -46,6 +46,27 @@ class History:
         best = int(np.argmin(losses))
         return cls([Epoch(loss, n_seen) for loss in losses], Best(best, losses[best], None))
 
+    def state(self):
+        """All of it by name: arrays, and numbers."""
+        columns = zip(Epoch._fields, zip(*self.epochs, strict=True), strict=True)
+        return {
+            **{f"epochs.{name}": np.array(values) for name, values in columns if values[0] is not None},
+            "best.epoch": self.best.epoch,
+            "best.parameters": self.best.parameters,
+            "reference": self.reference,
+            "n_stale": self.n_stale,
+        }
+
+    @classmethod
+    def of_state(cls, state):
+        """The history that `state` has told of."""
+        n_epochs, best = len(state["epochs.loss"]), state["best.epoch"]
+        unknown = np.full(n_epochs, None)
+        columns = (state.get(f"epochs.{name}", unknown).tolist() for name in Epoch._fields)
+        epochs = [Epoch(*values) for values in zip(*columns, strict=True)]
+        best = Best(best, epochs[best].watched, state["best.parameters"])
+        return cls(epochs, best, state["reference"], state["n_stale"])
+
     def add(self, epoch, parameters, tol=0.0):
         """Take note of an epoch; keep its parameters if they are the best."""
         epochs, best = [*self.epochs, epoch], self.best
@@ -79,6 +100,16 @@ class Log:
         self._verbose, self._max_iter = verbose, max_iter
         self._started = time.perf_counter()
 
+    @property
+    def elapsed(self):
+        """Seconds since training began."""
+        return time.perf_counter() - self._started
+
+    def resume(self, history, path, elapsed):
+        """That training goes on after the epochs that took so many seconds, from a file."""
+        self._started -= elapsed
+        self._print(f"Resumed after epoch {len(history.epochs)}, from {path}.")
+
     def epoch(self, history):
         """The losses of the last epoch, its score, and the time since training began."""
         epoch = history.epochs[-1]
@@ -87,7 +118,7 @@ class Log:
         if epoch.validation_loss is not None:
             parts.append(f"validation loss {_number(epoch.validation_loss)}")
             parts.append(f"score {_number(epoch.validation_score)}")
-        parts.append(f"{time.perf_counter() - self._started:6.1f} s")
+        parts.append(f"{self.elapsed:6.1f} s")
         self._print(" ".join(parts))
 
     def lower_rate(self, rate, history):

@@ -463,6 +463,7 @@ VALUES = {
     "tol": [-1e-9, None, "a"],
     "verbose": [-1, "yes", None],
     "warm_start": ["yes", None],
+    "checkpoint": [True, 1, b"folder"],
     "momentum": [-0.1, 1, "a", None],
     "nesterovs_momentum": ["yes", None],
     "early_stopping": ["yes", None, 3],
