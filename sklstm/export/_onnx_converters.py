@@ -11,8 +11,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from ..classifier import LSTMClassifier
-from ..pipelines import take_apart
 from ..losses import GaussianNLL
+from ..pipelines import take_apart
 from ..preprocessing import SequenceImputer, SequenceScaler, SequenceSelector, SequenceUnion
 from ..preprocessing._base import SequenceTransformer
 from ..regressor import LSTMRegressor
