@@ -17,7 +17,7 @@ from .threads import effective_n_threads
 DOUBLE, SINGLE = np.dtype(np.float64), np.dtype(np.float32)
 
 # What times are counted in, which no sequence changes.
-STEPS, NUMBERS, DATETIMES = 1, 2, 3
+STEPS, NUMBERS, DATETIMES = 0, 1, 2
 HOUR = 3_600_000_000  # microseconds
 
 
@@ -63,9 +63,11 @@ class Stream:
         self._clock = Clock(self.n_streams, self._network.with_times)
         # Times count for the steps before the network, and for values that decay.
         self._counts_time = bool(self._steps) or self._network.with_times is not None
-        self._remembered = self._network.remembered | self._preparation.remembered
+        before_network = dict(self._preparation.remembered)
         if self._counts_time:
-            self._remembered |= {f"time.{name}": array for name, array in self._clock.remembered.items()}
+            before_network |= {f"time.{name}": array for name, array in self._clock.remembered.items()}
+        self._remembered = self._network.remembered | before_network
+        self._remembered_before_network = list(before_network.values())
         self._fresh = {name: array[:1].copy() for name, array in self._remembered.items()}
         self._lock = Lock()
         self._views = self._shapes()
@@ -132,7 +134,7 @@ class Stream:
         return f"x must hold one time step, of shape {expected}, got shape {shape}."
 
     def _timed_step(self, x, time):
-        before = self._copy()
+        before = [array.copy() for array in self._remembered_before_network]
         try:
             elapsed, gap = self._clock.advance(time, self._network.n_steps)
             if self._steps and np.isinf(x).any():
@@ -140,7 +142,8 @@ class Stream:
             self._network.x[...], self._network.gaps[...] = self._preparation.step(x, elapsed, gap), gap
             self._network.step()
         except BaseException:
-            self._restore(before)
+            for array, value in zip(self._remembered_before_network, before, strict=True):
+                array[...] = value
             raise
 
     def reset(self, streams=None):
@@ -224,6 +227,8 @@ class Clock:
                 'With missing="decay", the times of the steps count: '
                 + ("pass time, as the sequences of fit had times." if self._with_times else "those of fit had none.")
             )
+        if time is None and not self._unit.any():
+            return n_steps.astype(np.float64), (n_steps > 0).astype(np.float64)
         unit, now = self._numbers(time, n_steps)
         fresh = n_steps == 0
         if (~fresh & (self._unit != unit)).any():
