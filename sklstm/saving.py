@@ -189,7 +189,7 @@ def _said_of(estimator, writer, prefix, name):
             parameter: _said_of_parameter(estimator, parameter, value, writer, f"{prefix}{parameter}")
             for parameter, value in estimator.get_params(deep=False).items()
         },
-        "features": _said_of_features(estimator, writer, prefix),
+        "features": _said_of_features(estimator),
         "learnt": _said_of_what_was_learnt(estimator, writer, prefix),
         "requests": None if requests is None else _said_of_requests(requests, name),
         "output": None if output is None else output["transform"],
@@ -222,13 +222,13 @@ def _said_of_step(step, part, writer, prefix):
     return _said_of(part, writer, f"{prefix}{step}__", f"Step {f'{prefix}{step}'!r}")
 
 
-def _said_of_features(estimator, writer, prefix):
+def _said_of_features(estimator):
     if not hasattr(estimator, "n_features_in_") or type(estimator) in COMPOSITES:
         return None
     names = getattr(estimator, "feature_names_in_", None)
     return {
         "n_features_in": int(estimator.n_features_in_),
-        "names": None if names is None else writer.value(names, f"{prefix}feature_names_in_"),
+        "names": None if names is None else list(names),
         "from_table": getattr(estimator, "_fitted_on_table", None),
     }
 
@@ -238,15 +238,16 @@ def _said_of_what_was_learnt(estimator, writer, prefix):
         return saved_networks.state_of(estimator, writer, prefix)
     learnt = {}
     for attribute, check in LEARNT.get(type(estimator), {}).items():
-        name, value = attribute.strip("_"), getattr(estimator, attribute)
+        key, value = attribute.strip("_"), getattr(estimator, attribute)
+        name = f"{prefix}{key}"
         if check is not None:
-            learnt[name] = writer.value(value, f"{prefix}{attribute}")
+            learnt[key] = writer.value(value, name)
         elif isinstance(value, dict):
             if list(value.values()) != list(range(1, len(value) + 1)):
-                raise ValueError(f"{prefix}{attribute} must number its tokens from 1 on, in order, as fit does.")
-            learnt[name] = list(value)
+                raise ValueError(f"{name} must number its tokens from 1 on, in order, as fit does.")
+            learnt[key] = list(value)
         else:
-            learnt[name] = _said_of(value, writer, f"{prefix}{attribute}__", f"{prefix}{attribute}")
+            learnt[key] = _said_of(value, writer, f"{name}__", name)
     return learnt
 
 
@@ -281,7 +282,7 @@ def _read(said, reader, prefix):
         }
     )
     _check_parameters(estimator, name)
-    _read_features(estimator, features, reader, prefix)
+    _read_features(estimator, features, prefix)
     _read_learnt(estimator, learnt, reader, prefix)
     _read_requests(estimator, requests, prefix)
     if output is not None:
@@ -312,17 +313,15 @@ def _check_parameters(estimator, name):
         check_choice("statistics", estimator.statistics, STATISTICS)
 
 
-def _read_features(estimator, said, reader, prefix):
+def _read_features(estimator, said, prefix):
     if type(estimator) in COMPOSITES or isinstance(estimator, SequenceTokenizer):
         return
     n_features_in, names, from_table = values_of(said, f"{prefix}features", ["n_features_in", "names", "from_table"])
     estimator.n_features_in_ = integer(n_features_in, f"{prefix}n_features_in_", 1)
     if names is not None:
-        names = reader.value(names, f"{prefix}feature_names_in_")
-        if not isinstance(names, np.ndarray) or names.shape != (estimator.n_features_in_,):
+        if len(texts(names, f"{prefix}feature_names_in_")) != estimator.n_features_in_:
             raise ValueError(f"{prefix}feature_names_in_ must be {estimator.n_features_in_} names")
-        texts(names.tolist(), f"{prefix}feature_names_in_")
-        estimator.feature_names_in_ = names
+        estimator.feature_names_in_ = np.array(names, dtype=object)
     if from_table is not None:
         estimator._fitted_on_table = boolean(from_table, f"{prefix}from_table")
         estimator._n_features = 1 if from_table else estimator.n_features_in_
@@ -334,9 +333,9 @@ def _read_learnt(estimator, said, reader, prefix):
         saved_networks.restore(estimator, said, reader, prefix)
         return
     learnt = LEARNT.get(cls, {})
-    names = [attribute.strip("_") for attribute in learnt]
-    for (attribute, check), value in zip(learnt.items(), values_of(said, f"{prefix}learnt", names), strict=True):
-        name = f"{prefix}{attribute}"
+    keys = [attribute.strip("_") for attribute in learnt]
+    for (attribute, check), value in zip(learnt.items(), values_of(said, f"{prefix}learnt", keys), strict=True):
+        name = f"{prefix}{attribute.strip('_')}"
         if check is not None:
             value = check(value, name, reader, estimator)
         elif cls is SequenceTokenizer:

@@ -5,6 +5,7 @@ is pickled, so that whoever made it cannot make its reader do anything but fill 
 holds: sizes are compared with the file's before anything is made of them.
 """
 
+import errno
 import json
 import os
 import re
@@ -17,6 +18,9 @@ from uuid import uuid4
 import numpy as np
 
 DOCUMENT = "document.json"
+
+# Of the archive: a damaged one may have lost members without anybody noticing.
+COMMENT = b"sklstm: %d members"
 
 # What numpy.save writes of a plain array. NumPy's own reader evaluates the header as an expression, and Python says of
 # ast.literal_eval that a small text can crash it.
@@ -50,6 +54,7 @@ def write(path, document, arrays):
 
 def _write_archive(file, document, arrays):
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        archive.comment = COMMENT % (1 + len(arrays))
         with archive.open(DOCUMENT, "w") as member:  # unlike writestr, without the time: same model, same file
             member.write(json.dumps(document, indent=1, allow_nan=False).encode())
         for name, array in arrays.items():
@@ -67,6 +72,8 @@ def read(path):
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
+            if archive.comment != COMMENT % len(members):
+                raise ValueError("it does not say how many members it has, or has others")
             _check_members(members, os.path.getsize(path))
             document = json.loads(
                 archive.read(DOCUMENT), object_pairs_hook=_without_repetition, parse_constant=_reject_constant
@@ -77,8 +84,10 @@ def read(path):
                 if member.filename != DOCUMENT
             }
     except (
-        ValueError, KeyError, EOFError, OverflowError, RecursionError, NotImplementedError, zipfile.BadZipFile
+        ValueError, KeyError, EOFError, OverflowError, RecursionError, NotImplementedError, zipfile.BadZipFile, OSError
     ) as error:  # fmt: skip
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # that of a place where a file has nothing
+            raise
         raise ValueError(f"{os.fspath(path)!r} is not a file that sklstm has written: {error}.") from error
     return document, arrays
 
