@@ -188,7 +188,9 @@ class Reader:
         array = np.empty(len(values), dtype=dtype)
         for i, value in enumerate(values):  # at once, NumPy would look into lists
             array[i] = value
-        return array.reshape(_integers(shape, name, low=0))
+        if math.prod(_integers(shape, name, low=0)) != len(values):
+            raise ValueError(f"{name} has the shape {shape}, but {len(values)} values")
+        return array.reshape(shape)
 
     def _random_state(self, content, name):
         key, pos, has_gauss, gauss = values_of(content, name, ["key", "pos", "has_gauss", "gauss"])
@@ -198,10 +200,10 @@ class Reader:
             "state": {
                 "key": self.array(key, name, np.uint32, (MT19937_NUMBERS,)),
                 # NumPy does not look at it, and would read whatever lies behind its numbers.
-                "pos": integer(pos, name, 0, MT19937_NUMBERS),
+                "pos": integer(pos, f"{name}.pos", 0, MT19937_NUMBERS),
             },
-            "has_gauss": integer(has_gauss, name, 0, 1),
-            "gauss": number(gauss, name),
+            "has_gauss": integer(has_gauss, f"{name}.has_gauss", 0, 1),
+            "gauss": number(gauss, f"{name}.gauss"),
         })  # fmt: skip
         return rng
 

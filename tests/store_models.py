@@ -7,6 +7,7 @@
 from pathlib import Path
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.utils._testing import ignore_warnings
@@ -94,6 +95,7 @@ PARTIAL = {"lstm", "multilabel"}  # trained by partial_fit, to go on with it
 def fitted(name):
     """A fitted model."""
     model, X, y = MODELS[name]
+    model = clone(model)
     return (model.partial_fit if name in PARTIAL else model.fit)(INPUTS[X], y)
 
 
