@@ -4,7 +4,7 @@ A network owns no data. Its parameters are one flat buffer with named parts, wei
 clipping, snapshots and the optimizers see one array.
 """
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from ._core import backprop, inference
 from ._core import head as core_head
 from .head import Head
 from .inputs import as_they_are, first_inputs
-from .layout import CELLS, TYPE_NAMES, Layout, aligned, layer_name, parameter_shapes
+from .layout import CELLS, TYPE_NAMES, Architecture, Layout, aligned, layer_name, parameter_shapes
 from .sequences import offsets_of, steps_of
 from .threads import single_threaded_blas
 
@@ -168,10 +168,10 @@ class Network:
 
     def __getstate__(self):
         # The rest follows, the layout for the instruction set of the machine that loads.
-        return {"architecture": self.architecture, "parameters": self.parameters, "fixed": self.fixed}
+        return {"architecture": asdict(self.architecture), "parameters": self.parameters, "fixed": self.fixed}
 
     def __setstate__(self, state):
-        self._lay_out(state["architecture"])
+        self._lay_out(Architecture(**state["architecture"]))
         self.parameters, self.fixed = state["parameters"], state["fixed"]
 
     def pack(self, layout, way_back, n_threads, packed=None):
