@@ -15,7 +15,7 @@ MT19937_NUMBERS = 624
 LARGEST = 2**63 - 1
 
 # Of an array of texts, each of which has the room that the longest might take.
-MOST_BYTES = 1 << 28
+MOST_BYTES = 1 << 24
 
 
 class Writer:
