@@ -194,11 +194,14 @@ class Reader:
 
     def _random_state(self, content, name):
         key, pos, has_gauss, gauss = values_of(content, name, ["key", "pos", "has_gauss", "gauss"])
+        numbers = self.array(key, f"{name}.key", np.uint32, (MT19937_NUMBERS,))
+        if not numbers[1:].any():
+            raise ValueError(f"{name}.key is zero, from which no random numbers come: who asked would wait for ever")
         rng = np.random.RandomState()
         rng.set_state({
             "bit_generator": "MT19937",
             "state": {
-                "key": self.array(key, name, np.uint32, (MT19937_NUMBERS,)),
+                "key": numbers,
                 # NumPy does not look at it, and would read whatever lies behind its numbers.
                 "pos": integer(pos, f"{name}.pos", 0, MT19937_NUMBERS),
             },

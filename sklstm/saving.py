@@ -100,7 +100,7 @@ def save(model, path):
     try:
         _model_of(document, writer.arrays)
     except ValueError as error:
-        raise ValueError(f"The model could not be read again, and is not saved: {error}.") from error
+        raise ValueError(f"The model could not be read again, and is not saved: {str(error).rstrip('.')}.") from error
     storage.write(path, document, writer.arrays)
 
 
@@ -135,7 +135,7 @@ def load(path):
     try:
         return _model_of(document, arrays)
     except ValueError as error:
-        raise ValueError(f"{os.fspath(path)!r} cannot be loaded: {error}.") from error
+        raise ValueError(f"{os.fspath(path)!r} cannot be loaded: {str(error).rstrip('.')}.") from error
 
 
 def _model_of(document, arrays):

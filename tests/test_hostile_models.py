@@ -160,6 +160,12 @@ def test_arrays_that_do_not_fit(array, change, message, contents, load):
         load(document, {**arrays, array: change(arrays[array])})
 
 
+def test_random_numbers_that_never_come(contents, load):
+    document, arrays = contents["lstm"]
+    with pytest.raises(ValueError, match=r"random_numbers\.key is zero"):
+        load(document, {**arrays, "random_numbers.key": 0 * arrays["random_numbers.key"]})
+
+
 def test_no_array_is_left_over_or_missing(contents, load):
     document, arrays = contents["lstm"]
     with pytest.raises(ValueError, match="nothing is said of the array 'more'"):

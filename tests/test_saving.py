@@ -18,7 +18,7 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from store_models import CUBE, FOLDER, INPUTS, MODELS, NUMBERS, WORDS, fitted, predictions
 
 import sklstm
-from sklstm import LSTMClassifier, LSTMRegressor
+from sklstm import LSTMClassifier, LSTMRegressor, storage
 from sklstm.layout import CELLS, POOLINGS
 from sklstm.losses import REGRESSION_LOSSES
 from sklstm.preprocessing import (
@@ -39,7 +39,8 @@ STORED = sorted(FOLDER.glob("*/*.sklstm"))
 
 
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path, monkeypatch):
+    monkeypatch.setattr(storage.os, "fsync", lambda file: None)  # it takes most of the time
     return tmp_path / "model.sklstm"
 
 
