@@ -88,6 +88,41 @@ class FittedNetworkMixin:
         check_is_fitted(self)
         return Stream([], self, n_streams)
 
+    def save(self, path):
+        """Save the fitted model to a file that runs nothing when it is loaded, and that later versions read.
+
+        :func:`sklstm.load` loads it. Of a pipeline, :func:`sklstm.save` saves all steps.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file. One that is there is replaced once the new one is complete; ``.sklstm`` is a good ending.
+
+        Raises
+        ------
+        ValueError
+            If the model holds what such a file cannot, such as callbacks.
+
+        OSError
+            If the file cannot be written. One that was there is then still there.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> import sklstm
+        >>> X = np.random.default_rng(0).normal(size=(60, 5, 2))
+        >>> model = sklstm.LSTMRegressor(4, max_iter=30, tol=1e-2, random_state=0).fit(X, X[:, -1, 0])
+        >>> path = Path(tempfile.mkdtemp()) / "model.sklstm"
+        >>> model.save(path)
+        >>> bool((sklstm.load(path).predict(X) == model.predict(X)).all())
+        True
+        """
+        from .saving import save  # which imports the estimators
+
+        save(self, path)
+
     def get_weights(self):
         """All numbers that predictions are made with, by name.
 

@@ -4,7 +4,7 @@ A network owns no data. Its parameters are one flat buffer with named parts, wei
 clipping, snapshots and the optimizers see one array.
 """
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from ._core import backprop, inference
 from ._core import head as core_head
 from .head import Head
 from .inputs import as_they_are, first_inputs
-from .layout import CELLS, TYPE_NAMES, Layout, aligned, layer_name, parameter_shapes
+from .layout import CELLS, TYPE_NAMES, Architecture, Layout, aligned, layer_name, parameter_shapes
 from .sequences import offsets_of, steps_of
 from .threads import single_threaded_blas
 
@@ -37,6 +37,12 @@ class Network:
     """
 
     def __init__(self, architecture):
+        n_parameters = self._lay_out(architecture)
+        self.parameters = np.zeros(n_parameters, dtype=self.dtype)
+        self.fixed = False
+
+    def _lay_out(self, architecture):
+        """Give the parts of the parameters their places; returns how many numbers they are."""
         self.architecture = architecture
         self.dtype = np.dtype(architecture.dtype)
         weights, others = parameter_shapes(architecture)
@@ -45,9 +51,8 @@ class Network:
             self.parts[name] = slice(start, start + int(np.prod(shape))), shape
             start = self.parts[name][0].stop
         self.n_weights = self.parts["output.W"][0].stop
-        self.parameters = np.zeros(start, dtype=self.dtype)
         self.layout = Layout(architecture, self.parts)
-        self.fixed = False
+        return start
 
     def part(self, name, buffer=None):
         """A named part of the parameters, or of a buffer laid out like them, as a view of its shape."""
@@ -167,12 +172,12 @@ class Network:
         return packed, [inference.state_size(array) for array in stacks], max(map(inference.scratch_size, stacks))
 
     def __getstate__(self):
-        # Weights are packed for the instruction set of the machine that loads them, which the layout also knows.
-        return {**vars(self), "_for_prediction": None, "layout": None}
+        # The rest follows, the layout for the instruction set of the machine that loads.
+        return {"architecture": asdict(self.architecture), "parameters": self.parameters, "fixed": self.fixed}
 
     def __setstate__(self, state):
-        vars(self).update(state)
-        self.layout = Layout(self.architecture, self.parts)
+        self._lay_out(Architecture(**state["architecture"]))
+        self.parameters, self.fixed = state["parameters"], state["fixed"]
 
     def pack(self, layout, way_back, n_threads, packed=None):
         """The weights in the order in which the core's products read them; `way_back` adds their transposes."""
