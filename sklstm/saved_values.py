@@ -5,6 +5,7 @@ says what it is. Arrays of numbers are called by name.
 """
 
 import math
+import os
 import re
 from datetime import timedelta
 
@@ -53,6 +54,8 @@ class Writer:
             return {"dict": [self._values(pair, f"{name}[{pair[0]!r}]") for pair in value.items()]}
         if kind is slice:
             return {"slice": self._values([value.start, value.stop, value.step], name)}
+        if isinstance(value, os.PathLike):
+            return os.fspath(value)
         if kind is timedelta:
             return {"timedelta": [value.days, value.seconds, value.microseconds]}
         if kind is np.random.RandomState:

@@ -216,7 +216,7 @@ DAMAGES = {
     "an array more": rewritten(lambda document, arrays: arrays.update(extra=np.zeros(3))),
     "a shorter array": rewritten(lambda document, arrays: arrays.update({"average._mean": np.zeros(3)})),
     "a number that is an array": rewritten(lambda document, arrays: arrays.update({"trainer.t": np.zeros(1)})),
-    "text": rewritten(lambda document, arrays: arrays.update({"trainer.t": np.array("120")})),
+    "a truth": rewritten(lambda document, arrays: arrays.update({"trainer.t": np.array(True)})),
     "no epochs": rewritten(lambda document, arrays: arrays.update({"epochs.loss": np.zeros(0)})),
     "epochs that differ": rewritten(lambda document, arrays: arrays.update({"epochs.n_seen": np.zeros(2)})),
     "no such epoch": rewritten(lambda document, arrays: arrays.update({"best.epoch": np.array(99)})),

@@ -52,6 +52,13 @@ def changed(contents, keys, value):
 
 
 DELETED = object()
+
+
+def _named(row):
+    _, keys, value, _ = row
+    return f"{keys}=deleted" if value is DELETED else f"{keys}={value!r:.30}"
+
+
 LEARNT, ARCHITECTURE = "model/learnt", "model/learnt/architecture"
 DEEP = {"tuple": []}
 for _ in range(400):
@@ -136,7 +143,9 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "keys", "value", "message"), WRONG, ids=[f"{row[1]}={row[2]!r:.30}" for row in WRONG])
+@pytest.mark.parametrize(
+    ("name", "keys", "value", "message"), WRONG, ids=[f"{row[1]}={_shown(row[2])}" for row in WRONG]
+)
 def test_what_no_model_can_be(name, keys, value, message, contents, load):
     with pytest.raises(ValueError, match=rf"(?s)model\.sklstm' cannot be loaded: .*({message})"):
         load(*changed(contents[name], keys, value))

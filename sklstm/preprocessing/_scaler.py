@@ -124,14 +124,17 @@ class _ScaledSteps:
     def __init__(self, transformer):
         self._transformer, self.remembered, scaler = transformer, {}, transformer.scaler_
         if transformer.method == "minmax":
-            self._steps = (np.multiply, scaler.scale_), (np.add, scaler.min_)
+            self._operations = (np.multiply, scaler.scale_), (np.add, scaler.min_)
+        elif transformer.method == "robust":
+            self._operations = (np.subtract, scaler.center_), (np.true_divide, scaler.scale_)
         else:
-            center = scaler.mean_ if transformer.method == "standard" else scaler.center_
-            self._steps = (np.subtract, center), (np.true_divide, scaler.scale_)
+            self._operations = (np.subtract, scaler.mean_), (np.true_divide, scaler.scale_)
 
     def step(self, values, elapsed, gap):
         """What the scaler makes of these time steps."""
         scaled = values.copy()
-        for function, operand in self._steps:
+        for function, operand in self._operations:
+            if self._transformer.method == "standard":
+                operand = operand.astype(scaled.dtype, copy=False)  # as scikit-learn does for this one alone
             function(scaled, operand, out=scaled, casting="same_kind")
         return self._transformer._clipped(scaled)
