@@ -143,9 +143,7 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("name", "keys", "value", "message"), WRONG, ids=[f"{row[1]}={_shown(row[2])}" for row in WRONG]
-)
+@pytest.mark.parametrize(("name", "keys", "value", "message"), WRONG, ids=map(_named, WRONG))
 def test_what_no_model_can_be(name, keys, value, message, contents, load):
     with pytest.raises(ValueError, match=rf"(?s)model\.sklstm' cannot be loaded: .*({message})"):
         load(*changed(contents[name], keys, value))
