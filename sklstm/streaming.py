@@ -1,18 +1,17 @@
 """One time step at a time: what a model has seen so far is kept, and each new step costs the same."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from copy import copy
+from datetime import UTC
 from numbers import Integral
 from threading import Lock
 
 import numpy as np
 
-from ._core import inference, losses
-from ._core.kernels import pack_matrix
-from .layout import CELLS, PANELS, TYPE_NAMES, aligned
+from .network_stream import NetworkStream
 from .preprocessing._streams import InTurn, n_features_of, stream_of
 from .sequences import real_array
-from .threads import effective_n_threads
 
 DOUBLE, SINGLE = np.dtype(np.float64), np.dtype(np.float32)
 
@@ -39,13 +38,16 @@ class Stream:
     n_features_in_ : int
         Number of features of a time step.
 
+    feature_names_in_ : ndarray of str of shape (n_features,) or None
+        Their names, where the training sequences had any.
+
     n_steps : ndarray of int of shape (n_streams,)
         Time steps that each sequence has had.
 
     state : dict of str to ndarray
         What is remembered, copied, by name: ``"layer_0.h"`` of shape (n_streams, n_units) is the output of the first
-        layer after the last time step, ``"layer_0.c"`` its memory, and so on. Setting it to what it was takes the
-        stream back to there.
+        layer after the last time step, ``"layer_0.c"`` its memory, and so on; ``"model"`` tells models apart. Setting
+        it to what it was takes the stream back to there; rows may be those of other streams of the same model.
 
     See Also
     --------
@@ -60,6 +62,9 @@ class Stream:
         self._network = NetworkStream(self._model, self.n_streams)
         self._preparation = InTurn([stream_of(step, self.n_streams) for step in self._steps])
         self.n_features_in_ = n_features_of(self._steps[0]) if self._steps else self._model._n_features
+        first = (self._steps or [self._model])[0]
+        of_features = not getattr(first, "_fitted_on_table", False)  # of a table, they are those of time steps
+        self.feature_names_in_ = getattr(first, "feature_names_in_", None) if of_features else None
         self._clock = Clock(self.n_streams, self._network.with_times)
         # Times count for the steps before the network, and for values that decay.
         self._counts_time = bool(self._steps) or self._network.with_times is not None
@@ -87,13 +92,15 @@ class Stream:
 
         Parameters
         ----------
-        x : array-like of shape (n_streams, n_features) or, of one stream, (n_features,)
-            The values. NaN is a missing value where the pipeline fills gaps or the model has ``missing="decay"``.
+        x : array-like of shape (n_streams, n_features) or, of one stream, (n_features,) or dict
+            The values. NaN is a missing value where the pipeline fills gaps or the model has ``missing="decay"``. Where
+            the model knows names of features, those of a data frame or a series are checked, and of one stream a dict
+            may say values by name.
 
         time : number or datetime, or array-like of shape (n_streams,), default=None
-            When the step was taken, not before the one before. None means one step after the other, a unit of time
-            apart. It counts for what fills gaps and for ``missing="decay"``, where all steps of a sequence have times,
-            or none.
+            When the step was taken, not before the one before; datetimes with a time zone are brought to UTC. None
+            means one step after the other, a unit of time apart. It counts for what fills gaps and for
+            ``missing="decay"``, where all steps of a sequence have times, or none.
 
         out : ndarray of float64, default=None
             Where to write the result, of its shape: no memory is then allocated. None makes a new array.
@@ -110,7 +117,7 @@ class Stream:
             If `x`, `time` or `out` are not what they should be. The stream then stays as it was.
         """
         if type(x) is not np.ndarray or (x.dtype is not DOUBLE and x.dtype is not SINGLE):
-            x = real_array(x, "x")
+            x = real_array(self._by_position(x), "x")
         try:
             inputs, y = self._views[x.shape]
         except KeyError:
@@ -128,6 +135,22 @@ class Stream:
             out[...] = y
             return out
 
+    def _by_position(self, x):
+        """A row, or rows, without the names of its features, which are checked, or by which a dict is sorted."""
+        names = self.feature_names_in_
+        if isinstance(x, Mapping):
+            if names is None:
+                raise ValueError("x is a dict, but the model was fitted to features without names: pass an array.")
+            if x.keys() != set(names):
+                raise ValueError(f"x must have the features that fit had, {', '.join(names)}, got {', '.join(x)}.")
+            return [x[name] for name in names]
+        of_x = getattr(x, "columns", getattr(x, "index", None))
+        if names is not None and of_x is not None and not callable(of_x) and list(of_x) != list(names):
+            raise ValueError(
+                f"x must have the features that fit had, {', '.join(names)}, got {', '.join(map(str, of_x))}."
+            )
+        return x
+
     def _of_shape(self, shape):
         n, n_features = self.n_streams, self.n_features_in_
         expected = f"({n_features},), {n_features} features" if n == 1 else f"({n}, {n_features}), a row a stream"
@@ -138,7 +161,7 @@ class Stream:
         try:
             elapsed, gap = self._clock.advance(time, self._network.n_steps)
             if self._steps and np.isinf(x).any():
-                self._network.reject(x, np.argmax(np.isinf(x)), getattr(self._steps[0], "feature_names_in_", None))
+                self._network.reject(x, np.argmax(np.isinf(x)), self.feature_names_in_)
             self._network.x[...], self._network.gaps[...] = self._preparation.step(x, elapsed, gap), gap
             self._network.step()
         except BaseException:
@@ -158,12 +181,25 @@ class Stream:
         -------
         self : Stream
             The stream.
+
+        Raises
+        ------
+        ValueError
+            If there are no such streams.
         """
-        which = slice(None) if streams is None else np.arange(self.n_streams)[streams]
+        try:
+            which = slice(None) if streams is None else np.arange(self.n_streams)[streams]
+        except IndexError as error:
+            raise ValueError(f"streams={streams!r} must be numbers of some of the {self.n_streams} streams.") from error
         with self._lock:
             for name, array in self._remembered.items():
                 array[which] = self._fresh[name]
         return self
+
+    def __repr__(self):
+        return (
+            f"<{type(self).__name__} of {self.n_streams}: {type(self._model).__name__}, {self.n_features_in_} features>"
+        )
 
     @property
     def n_steps(self):
@@ -172,29 +208,26 @@ class Stream:
     @property
     def state(self):
         with self._lock:
-            return self._copy()
+            arrays = {name: array.copy() for name, array in self._remembered.items()}
+        return {"model": np.tile(self._network.fingerprint(), (self.n_streams, 1)), **arrays}
 
     @state.setter
     def state(self, state):
-        names = ", ".join(self._remembered)
-        if not isinstance(state, dict) or state.keys() != self._remembered.keys():
-            raise ValueError(f"state must be a dict of {names}, as a stream of this model has it.")
-        arrays = {name: np.asarray(array) for name, array in state.items()}
-        for name, array in self._remembered.items():
-            if arrays[name].shape != array.shape or arrays[name].dtype != array.dtype:
+        own = self.state
+        if not isinstance(state, Mapping) or set(state) != set(own):
+            raise ValueError(f"state must be a dict of {', '.join(own)}, as a stream of this model has it.")
+        arrays = {name: np.asarray(state[name]) for name in own}
+        for name, array in arrays.items():
+            if array.shape != own[name].shape or array.dtype != own[name].dtype:
                 raise ValueError(
-                    f"state[{name!r}] must be of shape {array.shape} and dtype {array.dtype}, got "
-                    f"{arrays[name].shape} and {arrays[name].dtype}."
+                    f"state[{name!r}] must be of shape {own[name].shape} and dtype {own[name].dtype}, got "
+                    f"{array.shape} and {array.dtype}."
                 )
+        if (arrays["model"] != own["model"]).any():
+            raise ValueError("state is of a model with other weights: what it remembers means nothing to this one.")
         with self._lock:
-            self._restore(arrays)
-
-    def _copy(self):
-        return {name: array.copy() for name, array in self._remembered.items()}
-
-    def _restore(self, arrays):
-        for name, array in self._remembered.items():
-            array[...] = arrays[name]
+            for name, array in self._remembered.items():
+                array[...] = arrays[name]
 
     def __reduce__(self):
         return Stream, (self._steps, self._model, self.n_streams), {"state": self.state}
@@ -247,8 +280,8 @@ class Clock:
             return STEPS, n_steps.astype(np.float64)
         times = np.asarray(time)
         if times.dtype.kind == "O":
-            with suppress(TypeError, ValueError):
-                times = times.astype("M8[us]")
+            with suppress(TypeError, ValueError, AttributeError):
+                times = np.array([_in_utc(each) for each in times.flat], dtype="M8[us]").reshape(times.shape)
         if times.dtype.kind not in "iufM" or times.shape not in ((), self._last.shape):
             raise ValueError(
                 f"time must be a number or a datetime, or {len(self._last)} of them, one a stream, got {time!r}."
@@ -261,116 +294,6 @@ class Clock:
         return unit, np.broadcast_to(times, self._last.shape).astype(np.float64)
 
 
-class NetworkStream:
-    """The network of a fitted model, one step at a time.
-
-    Parameters
-    ----------
-    model : LSTMRegressor or LSTMClassifier
-    n_streams : int
-    """
-
-    def __init__(self, model, n_streams):
-        architecture = model._network.architecture
-        if architecture.bidirectional:
-            raise ValueError(
-                "bidirectional=True reads sequences from their end, which a stream does not have: fit a model with "
-                "bidirectional=False."
-            )
-        self._model, self._n = model, n_streams
-        n_blocks = -(-n_streams // inference.ROWS)
-        self._n_threads = min(effective_n_threads(model.n_jobs), n_blocks)
-        self.with_times = model._has_times if architecture.missing == "decay" else None
-        of_one = model._predictions(np.zeros((1, architecture.n_outputs), dtype=architecture.dtype))
-        self.y = np.zeros((n_streams, *of_one.shape[1:]))
-        arrays, numbers = self._arrays()
-        self.x, self.gaps, self.n_steps = arrays["x"], arrays["gaps"], arrays["n_steps"]
-        self.remembered = self._named(arrays)
-        self._core = inference.Stepper(architecture.dtype == "float64", arrays | {"y": self.y}, numbers)
-
-    def step(self):
-        """Take in `x` and, where times count, `gaps`, the times since the step before; leaves predictions in `y`."""
-        # In a forked child there is but one thread, which is asked each time where it matters.
-        n_threads = 1 if self._n_threads == 1 else min(self._n_threads, effective_n_threads(self._model.n_jobs))
-        wrong = self._core.step(n_threads)
-        if wrong >= 0:
-            self.reject(self.x, wrong, getattr(self._model, "feature_names_in_", None))
-
-    def reject(self, x, which, names):
-        """Raise a ValueError about one of the numbers of x, (n_streams, n_features)."""
-        stream, feature = divmod(int(which), x.shape[1])
-        value = x[stream, feature]
-        where = f"feature {feature}" if names is None or len(names) != x.shape[1] else f"feature {names[feature]!r}"
-        where += f" of stream {stream}" if self._n > 1 else ""
-        if np.isnan(value):
-            raise ValueError(
-                f"x contains NaN: {where}. Fill gaps, for example by a SequenceImputer in a pipeline, or fit a model "
-                'with missing="decay".'
-            )
-        if np.isinf(value):
-            raise ValueError(f"x contains infinity: {where}. Pass NaN, to what fills gaps, if nothing is known.")
-        raise ValueError(f"With embedding_dim, x holds tokens, whole numbers from 0, but {where} is {value}.")
-
-    def _arrays(self):
-        """The arrays and numbers that the core's `Stepper` names."""
-        model, network, n = self._model, self._model._network, self._n
-        architecture, loss, dtype = network.architecture, model._loss, network.dtype
-        packed, [(size, h)], scratch_size = network.for_prediction()
-        [[stack]] = network.layout.levels
-        decays, n_tokens = architecture.missing == "decay", architecture.n_tokens
-        F, H, n_inputs = architecture.n_features, architecture.hidden_layer_sizes[0], architecture.n_inputs
-        numbers = {
-            "n": n, "F": F, "n_inputs": n_inputs, "n_tokens": n_tokens, "state_size": size, "h_column": h,
-            "input": inference.INPUTS["decaying" if decays else "tokens" if n_tokens else "values"],
-            "pooling": inference.POOLINGS[architecture.pooling], "skips": architecture.skip_connection,
-            "link": losses.LINKS[loss.link], "n_each": loss.n_each, "scratch_size": scratch_size,
-        }  # fmt: skip
-        input_scaling = model._shift, model._scale
-        if decays or n_tokens:  # what the first layer reads is made of the values
-            input_scaling = np.zeros(n_inputs), np.ones(n_inputs)
-        parameters = {
-            "stack": stack.array, "head": network.layout.head, "params": network.parameters, "packed": packed,
-            "shift": model._shift, "scale": model._scale, "target_shift": loss._shift, "target_scale": loss._scale,
-            "input_shift": input_scaling[0], "input_scale": input_scaling[1],
-        }  # fmt: skip
-        if n_tokens:
-            parameters["embedding"] = network.part("embedding.W")
-        if decays:
-            parameters |= {"decay_w": network.part("decay.w"), "decay_b": network.part("decay.b")}
-            parameters |= {"b_d": network.part("layer_0.b_d"), "W_d": aligned(F * (H + PANELS[dtype.name]), dtype)}
-            pack_matrix[TYPE_NAMES[dtype]](network.part("layer_0.W_d"), parameters["W_d"])
-        D = architecture.n_top
-        own = {
-            "x": ((n, F), np.float64), "gaps": ((n,), np.float64), "n_steps": ((n,), np.int64),
-            "state": ((n, size), dtype), "rows": ((n, 2, n_inputs), np.float64), "pooled": ((n, D), dtype),
-            "softmax": ((n, 2), np.float64), "since": ((n, F), np.float64), "observed": ((n, F), dtype),
-            "delta": ((n, F), dtype), "gamma": ((n, H), dtype), "projected": ((n, D), dtype),
-            "features": ((n, architecture.n_seen), dtype), "out": ((n, architecture.n_outputs), dtype),
-            "scratch": ((self._n_threads, scratch_size), dtype),
-        }  # fmt: skip
-        return parameters | {name: _zeros(*of) for name, of in own.items()}, numbers
-
-    def _named(self, arrays):
-        """What is remembered from step to step, as parts of the arrays."""
-        architecture = self._model._network.architecture
-        named, column = {"n_steps": arrays["n_steps"]}, 0
-        n_memories = CELLS[architecture.cell]["n_memories"]
-        for level, n_units in enumerate(architecture.hidden_layer_sizes):
-            for name in ["h", "c"][: 1 + n_memories]:
-                named[f"layer_{level}.{name}"] = arrays["state"][:, column : column + n_units]
-                column += n_units
-        if architecture.pooling != "last":
-            named["pooled"] = arrays["pooled"]
-        if architecture.pooling == "attention":
-            named["attention"] = arrays["softmax"]
-        if architecture.skip_connection:
-            named["inputs"] = arrays["rows"][:, 1]
-        if architecture.missing == "decay":
-            named |= {"since": arrays["since"], "observed": arrays["observed"]}
-        return named
-
-
-def _zeros(shape, dtype):
-    array = aligned(int(np.prod(shape)), dtype).reshape(shape)
-    array.fill(0)
-    return array
+def _in_utc(time):
+    """A datetime without a time zone."""
+    return time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)

@@ -5,9 +5,10 @@ import pickle
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import GridSearchCV
@@ -224,7 +225,7 @@ def test_a_state_is_all_that_is_remembered(model, through, tmp_path):
     if through == "state":
         np.savez(tmp_path / "state.npz", **stream.state)
         other = sklstm.stream(model)
-        other.state = dict(np.load(tmp_path / "state.npz"))
+        other.state = np.load(tmp_path / "state.npz")
     else:
         other = pickle.loads(pickle.dumps(stream)) if through == "pickle" else copy.deepcopy(stream)
     for x in X[10:]:
@@ -245,9 +246,10 @@ def test_what_a_state_is_called(model):
     ("change", "message"),
     [
         (lambda state: 3, "state must be a dict"),
-        (lambda state: {**state, "layer_7.h": 0}, "state must be a dict of n_steps, layer_0.h"),
+        (lambda state: {**state, "layer_7.h": 0}, "state must be a dict of model, n_steps, layer_0.h"),
         (lambda state: {**state, "layer_0.h": state["layer_0.h"][:, :2]}, "layer_0.h.* must be of shape .2, 6."),
         (lambda state: {**state, "n_steps": state["n_steps"].astype(float)}, "n_steps.* dtype int64"),
+        (lambda state: {**state, "model": state["model"] + np.uint8(1)}, "of a model with other weights"),
     ],
 )
 def test_states_of_other_streams(model, change, message):
@@ -270,9 +272,11 @@ def test_a_stream_keeps_the_model_that_it_is_of():
     assert stream.reset().step(X[0][0]) == expected
 
 
-def test_streams_in_threads():
+def test_streams_in_threads(monkeypatch):
+    """Some of which share their steps among threads of their own."""
+    monkeypatch.setattr("sklstm.network_stream.LEAST_PARALLEL", 1)
     X = sequences()
-    model = LSTMRegressor(16, max_iter=2, random_state=0).fit(X, np.arange(len(X)))
+    model = LSTMRegressor(16, max_iter=2, random_state=0, n_jobs=2).fit(X, np.arange(len(X)))
     expected = model.predict(X)
 
     def run(i):
@@ -397,15 +401,41 @@ def test_what_cannot_stream():
             model.stream(n_streams)
 
 
+def test_names_of_features_count():
+    X = np.random.default_rng(0).normal(size=(9, 4, 3))
+    model = LSTMRegressor(4, max_iter=1).fit(as_sequences(X, feature_names=["HR", "SBP", "O2"]), np.arange(9))
+    expected, row = model.predict(X[:1, :1])[0], dict(zip(["HR", "SBP", "O2"], X[0, 0], strict=True))
+    backwards = dict(reversed(row.items()))
+    for x in [row, backwards, pd.Series(row), pd.DataFrame([row])]:
+        assert model.stream().step(x) == expected
+    assert model.stream().feature_names_in_.tolist() == ["HR", "SBP", "O2"]
+    for x in [{**row, "age": 3}, {"HR": 80.0}, pd.Series(backwards), pd.DataFrame([backwards]), pd.Series(X[0, 0])]:
+        with pytest.raises(ValueError, match="x must have the features that fit had, HR, SBP, O2, got"):
+            model.stream().step(x)
+    with pytest.raises(ValueError, match="fitted to features without names"):
+        model.fit(X, np.arange(9)).stream().step(row)
+
+
+def test_who_is_reset_must_be_there(model):
+    with pytest.raises(ValueError, match="streams=5 must be numbers of some of the 3 streams"):
+        sklstm.stream(model, 3).reset(5)
+
+
+def test_a_stream_says_what_it_is(model):
+    assert repr(sklstm.stream(model, 3)) == "<Stream of 3: LSTMRegressor, 3 features>"
+
+
 def test_times_may_be_datetimes_of_python():
     X = sequences(gaps=0.3)
     model = make_pipeline(TimeFeatures(["time", "gap"]), SequenceImputer(), LSTMRegressor(4, max_iter=1))
     model.fit(X, np.arange(len(X)))
-    streams = [sklstm.stream(model) for _ in range(2)]
+    streams = [sklstm.stream(model) for _ in range(3)]
     begin = datetime(2026, 2, 28, 23, 59)
     for hours, x in enumerate(X[0]):
         now = begin + timedelta(hours=hours)
-        assert streams[0].step(x, time=now) == streams[1].step(x, time=np.datetime64(now))
+        y = streams[0].step(x, time=now)
+        assert y == streams[1].step(x, time=np.datetime64(now))
+        assert y == streams[2].step(x, time=now.replace(tzinfo=UTC).astimezone(timezone(timedelta(hours=-7))))
     assert streams[0].state["time.last"] - streams[0].state["time.start"] == 3.6e9 * (len(X[0]) - 1)
 
 

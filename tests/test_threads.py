@@ -176,11 +176,11 @@ def test_without_the_environment_cores_are_the_limit():
 def test_estimators_hand_n_jobs_down(monkeypatch):
     """`fit`, `predict` and `stream` ask for as many threads as n_jobs says."""
     asked = []
-    for module in ["base", "fitted", "streaming"]:
+    for module in ["base", "fitted", "network_stream"]:
         monkeypatch.setattr(f"sklstm.{module}.effective_n_threads", lambda n_jobs: asked.append(n_jobs) or 1)
     model = LSTMRegressor(2, max_iter=1, n_jobs=-3).fit(DATA, np.arange(45.0))
     model.predict(DATA)
-    model.stream(20)
+    model.stream(1_000_000)
     assert asked == [-3, -3, -3]
 
 
@@ -199,10 +199,13 @@ def child_of_a_fork(model, stream, expected, results):
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
 @slow_to_converge
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_forked_child_uses_one_thread():
+def test_forked_child_uses_one_thread(monkeypatch):
     """GNU OpenMP's threads do not survive a fork: a child that used two would wait for the other for ever."""
     model = LSTMRegressor(9, max_iter=2, n_jobs=2, random_state=0).fit(DATA, np.arange(45.0))
+    monkeypatch.setattr("sklstm.network_stream.LEAST_PARALLEL", 1)
     expected, stream = model.predict(DATA), model.stream(40)
+    step_of(stream)  # by two threads
+    stream.reset()
     context = multiprocessing.get_context("fork")
     results = context.Queue()
     child = context.Process(target=child_of_a_fork, args=(model, stream, expected, results), daemon=True)
