@@ -159,22 +159,36 @@ def _predictions(rows, folder):
 
 
 def _streams(result, folder):
-    one, many = [], []
-    for row in result["one"]:
-        low, high = (1e6 * q for q in row["quartiles"])
-        step = f"{1e6 * row['median']:.2f} ({low:.2f} to {high:.2f})"
-        times = row["median"] / result["one"][0]["median"]
-        one.append([row["library"], step, f"{1e6 * row['p99']:.2f}", f"{times:.1f}"])
+    times = [f"{row['median'] / result['one'][0]['median']:.1f}" for row in result["one"]]
+    one = [[*row, ratio] for row, ratio in zip(_microseconds(result["one"]), times, strict=True)]
+    many = []
     for row in result["many"]:
         share = row["batch"]["median"] / row["streams"]["median"]
         many.append([row["threads"], _ms(row["streams"]), _ms(row["batch"]), f"{share:.0%}"])
-    return (
-        "### One time step at a time\n\nOne stream of 12 features, 64 units, called from Python:\n\n"
-        + _table(["library", "a step, µs", "99th percentile, µs", "times the first"], one)
-        + "\n\nAll steps of many streams, and of as many sequences predicted at once with an output at each step, "
-        + f"{result['many'][0]['name']}:\n\n"
-        + _table(["threads", "streams, ms", "batch, ms", "speed of the streams"], many)
-    )
+    in_c = [[row["name"], *(f"{1e6 * row[kind]:.2g}" for kind in ["floats", "int8"])] for row in result["in_c"]]
+    parts = [
+        "### One time step at a time",
+        "One stream of 12 features, 64 units, called from Python:",
+        _table(["library", "a step, µs", "99th percentile, µs", "times the first"], one),
+        "The same network in other forms:",
+        _table(["streams", "a step, µs", "99th percentile, µs"], _microseconds(result["forms"])),
+        "All steps of many streams, and of as many sequences predicted at once with an output at each step, "
+        f"{result['many'][0]['name']}:",
+        _table(["threads", "streams, ms", "batch, ms", "speed of the streams"], many),
+    ]
+    if in_c:
+        parts.append("A step of an exported C header with 8 features (`cc -O2`, the best of 20 runs of 500 steps):")
+        parts.append(_table(["cell, units", "floats, µs", "int8, µs"], in_c))
+    return "\n\n".join(parts)
+
+
+def _microseconds(rows):
+    """Name, median with quartiles and 99th percentile of each row."""
+    lines = []
+    for row in rows:
+        low, high = (1e6 * q for q in row["quartiles"])
+        lines.append([row["name"], f"{1e6 * row['median']:.2f} ({low:.2f} to {high:.2f})", f"{1e6 * row['p99']:.2f}"])
+    return lines
 
 
 def _cells(result, folder):

@@ -70,11 +70,15 @@ def test_tables_show_what_was_measured(tmp_path):
 
 def test_streams_are_compared(tmp_path):
     _, results, tables = run_benchmarks(["streams"], tmp_path)
-    one, many = rows(tables, "library"), rows(tables, "threads")
+    one, forms, many = (rows(tables, header) for header in ["library", "streams", "threads"])
     assert list(one) == ["sklstm", "PyTorch", "ONNX Runtime"]
-    for row in results["streams"]["one"]:
-        assert 0 < row["median"] <= row["p99"]
-        assert one[row["library"]][1] == f"{1e6 * row['p99']:.2f}"
+    for table, name in [(one, "one"), (forms, "forms")]:
+        for row in results["streams"][name]:
+            assert 0 < row["median"] <= row["p99"]
+            assert table[row["name"]][1] == f"{1e6 * row['p99']:.2f}"
+    in_c = rows(tables, "cell, units")
+    for row in results["streams"]["in_c"]:
+        assert in_c[row["name"]] == [f"{1e6 * row['floats']:.2g}", f"{1e6 * row['int8']:.2g}"]
     for row in results["streams"]["many"]:
         assert many[str(row["threads"])][-1] == f"{row['batch']['median'] / row['streams']['median']:.0%}"
 
