@@ -24,7 +24,7 @@ class _Loss:
 
     _core = None
     _core_parameters = ()
-    link = "identity"  # from outputs to predictions: one of the core's LINKS
+    link = None  # from outputs to predictions: one of the core's LINKS
     n_each = 1  # outputs of the network for each target
     has_units = True  # whether targets are scaled
 
@@ -43,6 +43,7 @@ class _RegressionLoss(_Loss):
     """A loss of targets that are standardised, and that have one output of the network each."""
 
     out_activation = "identity"
+    link = "identity"
 
     def n_network_outputs(self, n_targets):
         """How many outputs the network needs for so many targets."""
@@ -237,10 +238,12 @@ class BinaryLogLoss(_ClassifierLoss):
     """Log loss of one column of 0 and 1, or of several that are independent; scores are the log odds of 1."""
 
     out_activation = "logistic"
+    link = "two_classes"
     _core = staticmethod(core.binary_log_loss)
 
     def __init__(self, multilabel=False):
-        self.link = "labels" if multilabel else "two_classes"
+        if multilabel:
+            self.link = "labels"
 
 
 class MultinomialLogLoss(_ClassifierLoss):

@@ -1,5 +1,6 @@
 """The network of a fitted model, one time step at a time."""
 
+from dataclasses import asdict
 from hashlib import blake2b
 
 import numpy as np
@@ -51,8 +52,10 @@ class NetworkStream:
             self.reject(self.x, wrong, getattr(self._model, "feature_names_in_", None))
 
     def fingerprint(self):
-        """Sixteen bytes that are those of this model's weights and scales alone."""
-        model, digest = self._model, blake2b(digest_size=16)
+        """Sixteen bytes that are those of this network, its weights and scales alone."""
+        model = self._model
+        said = f"{model._loss.link} {sorted(asdict(model._network.architecture).items())}"
+        digest = blake2b(said.encode(), digest_size=16)
         for array in [model._network.parameters, model._shift, model._scale, model._loss._shift, model._loss._scale]:
             digest.update(np.ascontiguousarray(array))
         return np.frombuffer(digest.digest(), dtype=np.uint8)

@@ -1,23 +1,39 @@
 """One time step at a time: what a model has seen so far is kept, and each new step costs the same."""
 
+import os
 from collections.abc import Mapping
 from contextlib import suppress
-from copy import copy
+from copy import copy, deepcopy
 from datetime import UTC
 from numbers import Integral
 from threading import Lock
+from weakref import WeakSet
 
 import numpy as np
 
 from .network_stream import NetworkStream
-from .preprocessing._streams import InTurn, n_features_of, stream_of
+from .preprocessing._streams import InTurn, real_steps, stream_of
 from .sequences import real_array
 
 DOUBLE, SINGLE = np.dtype(np.float64), np.dtype(np.float32)
 
 # What times are counted in, which no sequence changes.
-STEPS, NUMBERS, DATETIMES = 0, 1, 2
+STEPS, NUMBERS, DATETIMES, ZONED = 0, 1, 2, 3
 HOUR = 3_600_000_000  # microseconds
+LARGEST = 2**53  # below which float64 tells every whole number from its neighbours
+
+
+_streams = WeakSet()
+
+
+def _unlock_in_child():
+    # Of a fork while another thread was in a step, which does not go on there.
+    for stream in _streams:
+        stream._lock = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_in_child)
 
 
 class Stream:
@@ -46,7 +62,7 @@ class Stream:
 
     state : dict of str to ndarray
         What is remembered, copied, by name: ``"layer_0.h"`` of shape (n_streams, n_units) is the output of the first
-        layer after the last time step, ``"layer_0.c"`` its memory, and so on; ``"model"`` tells models apart. Setting
+        layer after the last time step, ``"layer_0.c"`` its memory, and so on; ``"model"`` tells networks apart. Setting
         it to what it was takes the stream back to there; rows may be those of other streams of the same model.
 
     See Also
@@ -58,24 +74,37 @@ class Stream:
         if isinstance(n_streams, bool) or not isinstance(n_streams, Integral) or n_streams < 1:
             raise ValueError(f"n_streams must be a number of sequences from 1 on, got {n_streams!r}.")
         self.n_streams = int(n_streams)
-        self._steps, self._model = list(steps), copy(model)
+        # A fit replaces what a model has learnt, but changes transformers themselves.
+        self._steps, self._model = deepcopy(list(real_steps(steps))), copy(model)
         self._network = NetworkStream(self._model, self.n_streams)
         self._preparation = InTurn([stream_of(step, self.n_streams) for step in self._steps])
-        self.n_features_in_ = n_features_of(self._steps[0]) if self._steps else self._model._n_features
-        first = (self._steps or [self._model])[0]
-        of_features = not getattr(first, "_fitted_on_table", False)  # of a table, they are those of time steps
-        self.feature_names_in_ = getattr(first, "feature_names_in_", None) if of_features else None
+        first = next(step for step in [*self._steps, self._model] if hasattr(step, "_n_features"))
+        self.n_features_in_ = first._n_features
+        names = getattr(first, "feature_names_in_", None)
+        self.feature_names_in_ = names if names is not None and len(names) == self.n_features_in_ else None
+        self._check_width()
         self._clock = Clock(self.n_streams, self._network.with_times)
         # Times count for the steps before the network, and for values that decay.
         self._counts_time = bool(self._steps) or self._network.with_times is not None
-        before_network = dict(self._preparation.remembered)
+        self._remembered_before_network = dict(self._preparation.remembered)
         if self._counts_time:
-            before_network |= {f"time.{name}": array for name, array in self._clock.remembered.items()}
-        self._remembered = self._network.remembered | before_network
-        self._remembered_before_network = list(before_network.values())
+            times = {f"time.{name}": array for name, array in self._clock.remembered.items()}
+            self._remembered_before_network |= times
+        self._remembered = self._network.remembered | self._remembered_before_network
         self._fresh = {name: array[:1].copy() for name, array in self._remembered.items()}
         self._lock = Lock()
         self._views = self._shapes()
+        _streams.add(self)
+
+    def _check_width(self):
+        """Raise a ValueError if what comes out of the steps is not what the network takes."""
+        nothing, zeros = np.full((self.n_streams, self.n_features_in_), np.nan), np.zeros(self.n_streams)
+        n_features = self._preparation.step(nothing, zeros, zeros).shape[1]
+        if n_features != self._model._n_features:
+            raise ValueError(
+                f"The steps before the model return {n_features} features, but it was fitted to "
+                f"{self._model._n_features}: fit the pipeline as a whole."
+            )
 
     def _shapes(self):
         """For each shape that a time step may have, views of that shape of the network's inputs and predictions."""
@@ -122,8 +151,10 @@ class Stream:
             inputs, y = self._views[x.shape]
         except KeyError:
             raise ValueError(self._of_shape(x.shape)) from None
-        if out is not None and (not isinstance(out, np.ndarray) or out.shape != y.shape or out.dtype != DOUBLE):
-            raise ValueError(f"out must be an array of float64 of shape {y.shape}, got {out!r}.")
+        if out is not None and not (
+            isinstance(out, np.ndarray) and out.shape == y.shape and out.dtype == DOUBLE and out.flags.writeable
+        ):
+            raise ValueError(f"out must be a writeable array of float64 of shape {y.shape}, got {out!r}.")
         with self._lock:
             if self._counts_time:
                 self._timed_step(x.reshape(self.n_streams, -1), time)
@@ -157,7 +188,8 @@ class Stream:
         return f"x must hold one time step, of shape {expected}, got shape {shape}."
 
     def _timed_step(self, x, time):
-        before = [array.copy() for array in self._remembered_before_network]
+        before = {name: array.copy() for name, array in self._remembered_before_network.items()}
+        n_steps = self._network.n_steps[0]
         try:
             elapsed, gap = self._clock.advance(time, self._network.n_steps)
             if self._steps and np.isinf(x).any():
@@ -165,8 +197,8 @@ class Stream:
             self._network.x[...], self._network.gaps[...] = self._preparation.step(x, elapsed, gap), gap
             self._network.step()
         except BaseException:
-            for array, value in zip(self._remembered_before_network, before, strict=True):
-                array[...] = value
+            if self._network.n_steps[0] == n_steps:  # and not when Ctrl-C comes after the step
+                _put(self._remembered_before_network, slice(None), before)
             raise
 
     def reset(self, streams=None):
@@ -187,14 +219,22 @@ class Stream:
         ValueError
             If there are no such streams.
         """
-        try:
-            which = slice(None) if streams is None else np.arange(self.n_streams)[streams]
-        except IndexError as error:
-            raise ValueError(f"streams={streams!r} must be numbers of some of the {self.n_streams} streams.") from error
+        which = slice(None) if streams is None else self._numbers_of(streams)
         with self._lock:
-            for name, array in self._remembered.items():
-                array[which] = self._fresh[name]
+            _put(self._remembered, which, self._fresh)
         return self
+
+    def _numbers_of(self, streams):
+        wrong = ValueError(f"streams={streams!r} must be numbers of some of the {self.n_streams} streams.")
+        if isinstance(streams, slice):
+            return streams
+        which = np.atleast_1d(np.asarray(streams))
+        if isinstance(streams, bool | np.bool_) or which.ndim > 1 or (which.size and which.dtype.kind not in "iub"):
+            raise wrong
+        try:
+            return np.arange(self.n_streams)[which if which.size else np.empty(0, dtype=np.intp)]
+        except IndexError as error:
+            raise wrong from error
 
     def __repr__(self):
         return (
@@ -226,14 +266,27 @@ class Stream:
         if (arrays["model"] != own["model"]).any():
             raise ValueError("state is of a model with other weights: what it remembers means nothing to this one.")
         with self._lock:
-            for name, array in self._remembered.items():
-                array[...] = arrays[name]
+            _put(self._remembered, slice(None), arrays)
 
     def __reduce__(self):
         return Stream, (self._steps, self._model, self.n_streams), {"state": self.state}
 
     def __setstate__(self, attributes):
         self.state = attributes["state"]
+
+
+def _put(remembered, which, arrays):
+    """Set some rows of what is remembered: all of it, or Ctrl-C would leave the half."""
+
+    def put():
+        for name, array in remembered.items():
+            array[which] = arrays[name]
+
+    try:
+        put()
+    except BaseException:
+        put()
+        raise
 
 
 class Clock:
@@ -272,15 +325,16 @@ class Clock:
         self._start[fresh], self._last[fresh], self._unit[fresh] = now[fresh], now[fresh], unit
         elapsed, gap = now - self._start, now - self._last
         self._last[:] = now
-        return (elapsed / HOUR, gap / HOUR) if unit == DATETIMES else (elapsed, gap)
+        return (elapsed / HOUR, gap / HOUR) if unit >= DATETIMES else (elapsed, gap)
 
     def _numbers(self, time, n_steps):
         """The unit of the times, and the times in it."""
         if time is None:
             return STEPS, n_steps.astype(np.float64)
-        times = np.asarray(time)
+        times, unit = np.asarray(time), NUMBERS
         if times.dtype.kind == "O":
             with suppress(TypeError, ValueError, AttributeError):
+                unit = ZONED if all(each.tzinfo is not None for each in times.flat) else unit
                 times = np.array([_in_utc(each) for each in times.flat], dtype="M8[us]").reshape(times.shape)
         if times.dtype.kind not in "iufM" or times.shape not in ((), self._last.shape):
             raise ValueError(
@@ -288,10 +342,14 @@ class Clock:
             )
         if not np.isfinite(times).all():
             raise ValueError(f"time must be known, got {time!r}.")
-        unit = NUMBERS
         if times.dtype.kind == "M":
-            unit, times = DATETIMES, times.astype("M8[us]").astype(np.int64)
-        return unit, np.broadcast_to(times, self._last.shape).astype(np.float64)
+            unit, times = max(unit, DATETIMES), times.astype("M8[us]").astype(np.int64)
+        now = np.broadcast_to(times, self._last.shape).astype(np.float64)
+        if times.dtype.kind in "iu" and (np.abs(now) > LARGEST).any():
+            raise ValueError(
+                f"time must be a number that float64 holds exactly, got {time!r}. Subtract a start from all."
+            )
+        return unit, now
 
 
 def _in_utc(time):

@@ -163,6 +163,10 @@ PREPARATIONS = {
     ],
     "elapsed on a scale": lambda: [SequenceImputer("mean", add_elapsed=True, elapsed_scale=3.0)],
     "constant": lambda: [SequenceImputer("constant", fill_value=-1.0), SequenceScaler("minmax")],
+    "nested, and as it is": lambda: [
+        make_pipeline("passthrough", make_pipeline(SequenceImputer())),
+        SequenceUnion([("scaled", SequenceScaler()), ("rest", "passthrough")]),
+    ],
     "times": lambda: [TimeFeatures(["time", "gap"]), SequenceImputer(fill_value=0.0)],
     "side by side": lambda: [
         SequenceUnion(
@@ -272,6 +276,29 @@ def test_a_stream_keeps_the_model_that_it_is_of():
     assert stream.reset().step(X[0][0]) == expected
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_stream_keeps_the_pipeline_that_it_is_of(nested):
+    X, y = sequences(gaps=0.3), np.arange(len(LENGTHS))
+    steps = [make_pipeline("passthrough", SequenceImputer()) if nested else SequenceImputer(), SequenceScaler()]
+    model = make_pipeline(*steps, LSTMRegressor(4, max_iter=2, random_state=0)).fit(X, y)
+    stream, row = sklstm.stream(model), [np.nan, 90.0, np.nan]
+    expected = model.predict([[row]])[0]
+    model.fit([3 * x for x in X], y)
+    imputer = model[0][1] if nested else model[0]
+    imputer.set_params(strategy="constant", fill_value=9.0)
+    assert model.predict([[row]])[0] != expected
+    assert stream.step(row) == expected
+
+
+def test_steps_must_go_with_the_model():
+    X, y = sequences(gaps=0.3), np.arange(len(LENGTHS))
+    model = LSTMRegressor(4, max_iter=1).fit(sequences(), y)
+    with pytest.raises(ValueError, match="not fitted yet"):
+        sklstm.stream(make_pipeline(SequenceImputer(), model))
+    with pytest.raises(ValueError, match="return 6 features, but it was fitted to 3: fit the pipeline as a whole"):
+        sklstm.stream(make_pipeline(SequenceImputer(add_indicator=True).fit(X), model))
+
+
 def test_streams_in_threads(monkeypatch):
     """Some of which share their steps among threads of their own."""
     monkeypatch.setattr("sklstm.network_stream.LEAST_PARALLEL", 1)
@@ -290,30 +317,39 @@ def test_streams_in_threads(monkeypatch):
         list(pool.map(run, list(range(len(X))) * 8))
 
 
-def test_one_stream_in_many_threads():
-    """Its steps are taken one after the other."""
-    X = sequences()
-    model = LSTMRegressor(16, max_iter=2, random_state=0).fit(X, np.arange(len(X)))
-    stream, x = model.stream(20), np.tile(X[0][0], (20, 1))
-    threads = [threading.Thread(target=lambda: [stream.step(x) for _ in range(50)]) for _ in range(4)]
+def test_one_stream_in_many_threads(model):
+    """Its steps are taken one after the other: each input with its own prediction."""
+    rows = np.random.default_rng(0).normal(size=(4, 100, 3))
+    expected = sklstm.stream(model, 100)
+    fresh = [expected.reset().step(x) for x in rows]
+    stream, taken = sklstm.stream(model, 100), []
+
+    def run(k):
+        for _ in range(100):
+            y = stream.step(rows[k])
+            if stream.n_steps[0] == 0:  # never: but it lets the others in
+                taken.append(y)
+
+    threads = [threading.Thread(target=run, args=[k]) for k in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert stream.n_steps.tolist() == [200] * 20
-    assert_array_equal(stream.step(x), model.predict([np.tile(X[0][:1], (201, 1))])[0])
+    assert stream.n_steps.tolist() == [400] * 100
+    assert_array_equal(stream.reset().step(rows[2]), fresh[2])
+    assert not taken
 
 
 def test_no_memory_is_allocated():
     X = sequences()
     model = LSTMClassifier((16, 8), pooling="attention", max_iter=2, random_state=0).fit(X, np.arange(len(X)) % 3)
-    stream, x, out = model.stream(), X[0][0], np.empty(3)
+    stream, x, out = model.stream(1000), np.tile(X[0][0], (1000, 1)), np.empty((1000, 3))
     stream.step(x, out=out)
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()
         tracemalloc.reset_peak()
-        for _ in range(10_000):
+        for _ in range(1000):
             stream.step(x, out=out)
         after = tracemalloc.get_traced_memory()
     finally:
@@ -344,9 +380,10 @@ def test_shapes_of_steps_and_predictions():
         ([[1, np.nan, 2]], "x contains NaN: feature 1. Fill gaps"),
         ([[1, 2, np.inf]], "x contains infinity: feature 2"),
         ([["a", "b", "c"]], "x must hold real numbers"),
-        ([np.ones(3), None, np.empty(2)], r"out must be an array of float64 of shape \(\)"),
-        ([np.ones(3), None, np.empty((), dtype=np.float32)], "out must be an array of float64"),
-        ([np.ones(3), None, [0.0]], "out must be an array of float64"),
+        ([np.ones(3), None, np.empty(2)], r"out must be a writeable array of float64 of shape \(\)"),
+        ([np.ones(3), None, np.empty((), dtype=np.float32)], "out must be a writeable array of float64"),
+        ([np.ones(3), None, [0.0]], "out must be a writeable array of float64"),
+        ([np.ones(3), None, np.broadcast_to(0.0, ())], "out must be a writeable array of float64"),
     ],
 )
 def test_wrong_steps_leave_a_stream_as_it_was(arguments, message):
@@ -372,6 +409,7 @@ def test_wrong_steps_leave_a_pipelines_stream_as_it_was():
         (rows[:, 1], [1, -1], "time must not go back: in stream 1"),
         (rows[:, 1], np.datetime64("2026-01-01"), "time must be of one kind"),
         (rows[:, 1], [1, np.nan], "time must be known"),
+        (rows[:, 1], 2**53 + 1, "float64 holds"),
         (rows[:, 1], "noon", "time must be a number or a datetime"),
         (rows[:, 1], [{}, None], "time must be a number or a datetime"),
         (rows[:, 1], [1, 2, 3], "time must be a number or a datetime, or 2 of them"),
@@ -388,7 +426,10 @@ def test_what_cannot_stream():
     for steps, message in [
         ([SequenceImputer(), LSTMRegressor(4, bidirectional=True, max_iter=1)], "bidirectional=True reads sequences"),
         ([SequenceImputer("linear"), LSTMRegressor(4, max_iter=1)], "draws a line to a value"),
-        ([FunctionTransformer(), SequenceImputer(), LSTMRegressor(4, max_iter=1)], "FunctionTransformer cannot take"),
+        (
+            [FunctionTransformer(np.nan_to_num), SequenceImputer(), LSTMRegressor(4, max_iter=1)],
+            "FunctionTransformer cannot take",
+        ),
     ]:
         with pytest.raises(ValueError, match=message):
             sklstm.stream(make_pipeline(*steps).fit(X, y))
@@ -412,13 +453,79 @@ def test_names_of_features_count():
     for x in [{**row, "age": 3}, {"HR": 80.0}, pd.Series(backwards), pd.DataFrame([backwards]), pd.Series(X[0, 0])]:
         with pytest.raises(ValueError, match="x must have the features that fit had, HR, SBP, O2, got"):
             model.stream().step(x)
+    with pytest.raises(ValueError, match="x is a dict, but the model has several streams"):
+        model.stream(3).step({name: X[:3, 0, 0] for name in row})
     with pytest.raises(ValueError, match="fitted to features without names"):
         model.fit(X, np.arange(9)).stream().step(row)
 
 
-def test_who_is_reset_must_be_there(model):
-    with pytest.raises(ValueError, match="streams=5 must be numbers of some of the 3 streams"):
-        sklstm.stream(model, 3).reset(5)
+@pytest.mark.parametrize(
+    ("streams", "left"),
+    [
+        (None, [0, 0, 0]),
+        (0, [0, 1, 1]),
+        (-1, [1, 1, 0]),
+        (np.int64(1), [1, 0, 1]),
+        ((), [1, 1, 1]),
+        ([], [1, 1, 1]),
+        ((0, 2), [0, 1, 0]),
+        ((True, False, True), [0, 1, 0]),
+        (slice(1, None), [1, 0, 0]),
+    ],
+)
+def test_which_streams_are_reset(model, streams, left):
+    assert sklstm.stream(model, 3).reset().n_steps.tolist() == [0, 0, 0]
+    stream = sklstm.stream(model, 3)
+    stream.step(np.ones((3, 3)))
+    assert stream.reset(streams).n_steps.tolist() == left
+
+
+@pytest.mark.parametrize("streams", [5, [0, 3], True, 1.0, "all", [[0, 1]], [True, False], ...])
+def test_who_is_reset_must_be_there(model, streams):
+    with pytest.raises(ValueError, match="must be numbers of some of the 3 streams"):
+        sklstm.stream(model, 3).reset(streams)
+
+
+class Interrupted:
+    """What an array does if Ctrl-C comes once while a part of it is set."""
+
+    def __init__(self, array):
+        self.array, self.interrupts = array, 1
+
+    def __setitem__(self, which, value):
+        self.array[which] = value
+        self.interrupts -= 1
+        if self.interrupts >= 0:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_reset_is_a_whole_one(model):
+    stream = sklstm.stream(model)
+    for x in sequences(gaps=0.3)[0][:5]:
+        stream.step(x)
+    stream._remembered["n_steps"] = Interrupted(stream._remembered["n_steps"])
+    with pytest.raises(KeyboardInterrupt):
+        stream.reset()
+    for name, array in stream._remembered.items():
+        assert_array_equal(getattr(array, "array", array), stream._fresh[name])
+
+
+def test_ctrl_c_after_the_network_undoes_nothing(model, monkeypatch):
+    X = sequences(gaps=0.3)[0]
+    stream, other = sklstm.stream(model), sklstm.stream(model)
+    step = stream._network.step
+
+    def interrupted_step():
+        step()
+        raise KeyboardInterrupt
+
+    other.step(X[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(stream._network, "step", interrupted_step)
+        with pytest.raises(KeyboardInterrupt):
+            stream.step(X[0])
+    for x in X[1:]:
+        assert stream.step(x) == other.step(x)
 
 
 def test_a_stream_says_what_it_is(model):

@@ -6,27 +6,34 @@ Each has `step`, from values (n_streams, n_features), the times since the first 
 
 import numpy as np
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.validation import check_is_fitted
 
 from ..sequences import Sequences
+
+
+def real_steps(steps):
+    """The transformers of pipelines, those in one another and without what does nothing."""
+    for step in steps:
+        if isinstance(step, Pipeline):
+            yield from real_steps(each for _, _, each in step._iter())
+        else:
+            yield step
 
 
 def stream_of(transformer, n_streams):
     """The stream of a fitted transformer, or of a pipeline of some."""
     if isinstance(transformer, Pipeline):
-        return InTurn([stream_of(step, n_streams) for _, _, step in transformer._iter()])
+        return InTurn([stream_of(step, n_streams) for step in real_steps([transformer])])
+    if isinstance(transformer, FunctionTransformer) and transformer.func is None:
+        return InTurn([])  # what a union makes of "passthrough"
     if not hasattr(transformer, "_stream"):
         raise ValueError(
             f"{type(transformer).__name__} cannot take single time steps: streams have the transformers of "
             "sklstm.preprocessing. Take it out of the pipeline, and give the stream what it returns."
         )
+    check_is_fitted(transformer)
     return transformer._stream(n_streams)
-
-
-def n_features_of(transformer):
-    """How many features of a time step it takes."""
-    while isinstance(transformer, Pipeline):
-        transformer = transformer[0]
-    return transformer._n_features
 
 
 class StepByStep:

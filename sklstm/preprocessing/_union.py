@@ -7,7 +7,7 @@ from sklearn.pipeline import FeatureUnion
 
 from ..validation import as_sequences
 from ._base import SequenceTransformer
-from ._streams import StepByStep, Together, n_features_of, stream_of
+from ._streams import StepByStep, Together, real_steps, stream_of
 
 
 class SequenceSelector(SequenceTransformer):
@@ -144,4 +144,5 @@ class SequenceUnion(FeatureUnion, auto_wrap_output_keys=None):
 
     @property
     def _n_features(self):
-        return n_features_of(next(transformer for _, transformer, _ in self._iter()))
+        steps = real_steps(transformer for _, transformer, _ in self._iter())
+        return next(step._n_features for step in steps if hasattr(step, "_n_features"))
