@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from copy import copy
+from copy import copy, deepcopy
 from datetime import UTC
 from numbers import Integral
 from threading import Lock
@@ -10,7 +10,7 @@ from threading import Lock
 import numpy as np
 
 from .network_stream import NetworkStream
-from .preprocessing._streams import InTurn, n_features_of, stream_of
+from .preprocessing._streams import InTurn, stream_of
 from .sequences import real_array
 
 DOUBLE, SINGLE = np.dtype(np.float64), np.dtype(np.float32)
@@ -58,11 +58,11 @@ class Stream:
         if isinstance(n_streams, bool) or not isinstance(n_streams, Integral) or n_streams < 1:
             raise ValueError(f"n_streams must be a number of sequences from 1 on, got {n_streams!r}.")
         self.n_streams = int(n_streams)
-        self._steps, self._model = list(steps), copy(model)
+        self._steps, self._model = deepcopy(steps), copy(model)
         self._network = NetworkStream(self._model, self.n_streams)
         self._preparation = InTurn([stream_of(step, self.n_streams) for step in self._steps])
-        self.n_features_in_ = n_features_of(self._steps[0]) if self._steps else self._model._n_features
         first = (self._steps or [self._model])[0]
+        self.n_features_in_ = first._n_features
         of_features = not getattr(first, "_fitted_on_table", False)  # of a table, they are those of time steps
         self.feature_names_in_ = getattr(first, "feature_names_in_", None) if of_features else None
         self._clock = Clock(self.n_streams, self._network.with_times)

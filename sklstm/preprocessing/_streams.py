@@ -6,14 +6,13 @@ Each has `step`, from values (n_streams, n_features), the times since the first 
 
 import numpy as np
 from sklearn.pipeline import Pipeline
-
-from ..sequences import Sequences
+from sklearn.preprocessing import FunctionTransformer
 
 
 def stream_of(transformer, n_streams):
     """The stream of a fitted transformer, or of a pipeline of some."""
-    if isinstance(transformer, Pipeline):
-        return InTurn([stream_of(step, n_streams) for _, _, step in transformer._iter()])
+    if isinstance(transformer, Pipeline) or does_nothing(transformer):
+        return InTurn([stream_of(step, n_streams) for step in single_steps(transformer)])
     if not hasattr(transformer, "_stream"):
         raise ValueError(
             f"{type(transformer).__name__} cannot take single time steps: streams have the transformers of "
@@ -22,22 +21,24 @@ def stream_of(transformer, n_streams):
     return transformer._stream(n_streams)
 
 
-def n_features_of(transformer):
-    """How many features of a time step it takes."""
-    while isinstance(transformer, Pipeline):
-        transformer = transformer[0]
-    return transformer._n_features
+def does_nothing(step):
+    """Whether it is left out, as fitted pipelines and unions say it."""
+    is_name = isinstance(step, str) and step == "passthrough"
+    return step is None or is_name or (isinstance(step, FunctionTransformer) and step.func is None)
+
+
+def single_steps(step):
+    """A transformer in a list; of a pipeline, also of pipelines in it, the steps; without those that do nothing."""
+    if isinstance(step, Pipeline):
+        return [each for _, part in step.steps for each in single_steps(part)]
+    return [] if does_nothing(step) else [step]
 
 
 class StepByStep:
-    """Of a transformer that looks at nothing but the time step itself."""
+    """Of a transformer that looks at nothing but the time step itself: a function of it does."""
 
-    def __init__(self, transformer):
-        self._transformer, self.remembered = transformer, {}
-
-    def step(self, values, elapsed, gap):
-        """What the transformer makes of these time steps."""
-        return self._transformer._transform(Sequences._of(values, np.arange(len(values) + 1)))
+    def __init__(self, step):
+        self.step, self.remembered = step, {}
 
 
 class InTurn:

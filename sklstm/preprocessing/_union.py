@@ -7,7 +7,7 @@ from sklearn.pipeline import FeatureUnion
 
 from ..validation import as_sequences
 from ._base import SequenceTransformer
-from ._streams import StepByStep, Together, n_features_of, stream_of
+from ._streams import StepByStep, Together, single_steps, stream_of
 
 
 class SequenceSelector(SequenceTransformer):
@@ -57,7 +57,7 @@ class SequenceSelector(SequenceTransformer):
         return np.ascontiguousarray(sequences.values[:, self.features_])
 
     def _stream(self, n_streams):
-        return StepByStep(self)
+        return StepByStep(lambda values, elapsed, gap: values[:, self.features_])
 
     def _names_out(self, names):
         return names[self.features_]
@@ -144,4 +144,4 @@ class SequenceUnion(FeatureUnion, auto_wrap_output_keys=None):
 
     @property
     def _n_features(self):
-        return n_features_of(next(transformer for _, transformer, _ in self._iter()))
+        return next(steps[0]._n_features for _, part, _ in self._iter() if (steps := single_steps(part)))
