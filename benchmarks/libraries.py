@@ -11,7 +11,10 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from sklstm.export._frameworks import GateOrder
+from sklstm.export._pytorch import GRU
 from sklstm.layout import CELLS
+from sklstm.weights import network_parts
 
 LEARNING_RATE, CLIP_NORM = 1e-3, 1.0
 
@@ -88,15 +91,8 @@ class PyTorch:
         architecture = network.architecture
         (n_units,) = architecture.hidden_layer_sizes
         module = cls.module(architecture.n_features, n_units, architecture.cell)
-        W_x, W_h, v = (network.part(f"layer_0.{name}") for name in ("W_x", "W_h", "v"))
-        weights = [W_x.T, W_h.T, v, np.zeros_like(v)]
-        if architecture.cell == "gru":  # PyTorch's gates are r, u, m; ours are m, r, u in W_x and the biases
-            b, b_q = np.split(v, [3 * n_units])
-            zeros = np.zeros(2 * n_units, v.dtype)
-            weights = [
-                np.roll(W_x, -n_units, axis=1).T, W_h.T, np.roll(b, -n_units), np.concatenate([zeros, b_q])
-            ]  # fmt: skip
-        weights += [network.part("output.W").T, network.part("output.b")]
+        W_x, W_h, *biases = GateOrder(architecture.cell, *GRU).theirs(network_parts(network), "layer_0")
+        weights = [W_x.T, W_h.T, *biases, network.part("output.W").T, network.part("output.b")]
         with torch.no_grad():
             for parameter, weight in zip(module.parameters(), weights, strict=True):
                 parameter.copy_(torch.from_numpy(weight))

@@ -70,6 +70,13 @@ def layer_name(level, reverse):
     return f"layer_{level}.reverse" if reverse else f"layer_{level}"
 
 
+def layers(architecture):
+    """The names of the recurrent layers, from the input up, forward before reverse, and their level and direction."""
+    for level in range(len(architecture.hidden_layer_sizes)):
+        for reverse in range(architecture.n_directions):
+            yield layer_name(level, reverse), level, reverse
+
+
 def parameter_shapes(architecture):
     """Dicts of the shapes of the named parts of the parameters: the weights, and what no penalty is put on."""
     cell = CELLS[architecture.cell]

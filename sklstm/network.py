@@ -12,7 +12,7 @@ from ._core import backprop, inference
 from ._core import head as core_head
 from .head import Head
 from .inputs import as_they_are, first_inputs
-from .layout import CELLS, TYPE_NAMES, Architecture, Layout, aligned, layer_name, parameter_shapes
+from .layout import CELLS, TYPE_NAMES, Architecture, Layout, aligned, layers, parameter_shapes
 from .sequences import offsets_of, steps_of
 from .threads import single_threaded_blas
 
@@ -68,14 +68,13 @@ class Network:
             self.part("embedding.W")[:-1] = EMBEDDING_SCALE * rng.standard_normal(
                 (architecture.n_tokens, architecture.embedding_dim)
             )
-        for level, n_units in enumerate(architecture.hidden_layer_sizes):
-            for reverse in range(architecture.n_directions):
-                name = layer_name(level, reverse)
-                W_x, W_h = self.part(f"{name}.W_x"), self.part(f"{name}.W_h")
-                W_x[:] = _glorot(W_x.shape[0], n_units, W_x.shape, rng)
-                for gate in range(cell["n_gates"]):
-                    W_h[:, gate * n_units : (gate + 1) * n_units] = _orthogonal(n_units, rng)
-                self.part(f"{name}.v")[:] = np.repeat(cell["initial"], n_units)
+        for name, level, _ in layers(architecture):
+            n_units = architecture.hidden_layer_sizes[level]
+            W_x, W_h = self.part(f"{name}.W_x"), self.part(f"{name}.W_h")
+            W_x[:] = _glorot(W_x.shape[0], n_units, W_x.shape, rng)
+            for gate in range(cell["n_gates"]):
+                W_h[:, gate * n_units : (gate + 1) * n_units] = _orthogonal(n_units, rng)
+            self.part(f"{name}.v")[:] = np.repeat(cell["initial"], n_units)
         if architecture.missing == "decay":
             self.part("decay.w")[:] = INITIAL_INPUT_DECAY
             W_d = self.part("layer_0.W_d")

@@ -4,6 +4,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from .base import BaseLSTM
+from .preprocessing._streams import single_steps
 from .streaming import Stream
 
 
@@ -14,7 +15,7 @@ def take_apart(estimator):
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
         elif isinstance(estimator, Pipeline):
-            steps += [step for _, step in estimator.steps[:-1] if not does_nothing(step)]
+            steps += single_steps(estimator[:-1])
             estimator = estimator.steps[-1][1]
         else:
             raise ValueError(
@@ -30,10 +31,6 @@ def prepared(steps, X):
     for step in steps:
         X = step.transform(X)
     return X
-
-
-def does_nothing(step):
-    return step is None or (isinstance(step, str) and step == "passthrough")
 
 
 def stream(estimator, n_streams=1):

@@ -18,6 +18,7 @@ from . import __version__, saved_networks, storage
 from .classifier import LSTMClassifier
 from .preprocessing import SequenceFeatures, SequenceTokenizer, SequenceUnion, TimeFeatures
 from .preprocessing._statistics import STATISTICS, check_choice
+from .preprocessing._streams import does_nothing
 from .preprocessing._times import TIMES
 from .regressor import LSTMRegressor
 from .saved_transformers import LEARNT, SCALERS
@@ -219,6 +220,8 @@ def _said_of_parameter(estimator, parameter, value, writer, name):
 def _said_of_step(step, part, writer, prefix):
     if part is None or isinstance(part, str):
         return part
+    if does_nothing(part):
+        return "passthrough"  # as fitted unions have it
     return _said_of(part, writer, f"{prefix}{step}__", f"Step {f'{prefix}{step}'!r}")
 
 

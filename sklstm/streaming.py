@@ -12,7 +12,7 @@ from weakref import WeakSet
 import numpy as np
 
 from .network_stream import NetworkStream
-from .preprocessing._streams import InTurn, real_steps, stream_of
+from .preprocessing._streams import InTurn, stream_of
 from .sequences import real_array
 
 DOUBLE, SINGLE = np.dtype(np.float64), np.dtype(np.float32)
@@ -20,7 +20,6 @@ DOUBLE, SINGLE = np.dtype(np.float64), np.dtype(np.float32)
 # What times are counted in, which no sequence changes.
 STEPS, NUMBERS, DATETIMES, ZONED = 0, 1, 2, 3
 HOUR = 3_600_000_000  # microseconds
-LARGEST = 2**53  # below which float64 tells every whole number from its neighbours
 
 
 _streams = WeakSet()
@@ -75,10 +74,10 @@ class Stream:
             raise ValueError(f"n_streams must be a number of sequences from 1 on, got {n_streams!r}.")
         self.n_streams = int(n_streams)
         # A fit replaces what a model has learnt, but changes transformers themselves.
-        self._steps, self._model = deepcopy(list(real_steps(steps))), copy(model)
+        self._steps, self._model = deepcopy(steps), copy(model)
         self._network = NetworkStream(self._model, self.n_streams)
         self._preparation = InTurn([stream_of(step, self.n_streams) for step in self._steps])
-        first = next(step for step in [*self._steps, self._model] if hasattr(step, "_n_features"))
+        first = (self._steps or [self._model])[0]
         self.n_features_in_ = first._n_features
         names = getattr(first, "feature_names_in_", None)
         self.feature_names_in_ = names if names is not None and len(names) == self.n_features_in_ else None
@@ -168,19 +167,20 @@ class Stream:
 
     def _by_position(self, x):
         """A row, or rows, without the names of its features, which are checked, or by which a dict is sorted."""
-        names = self.feature_names_in_
-        if isinstance(x, Mapping):
-            if names is None:
-                raise ValueError("x is a dict, but the model was fitted to features without names: pass an array.")
-            if x.keys() != set(names):
-                raise ValueError(f"x must have the features that fit had, {', '.join(names)}, got {', '.join(x)}.")
-            return [x[name] for name in names]
-        of_x = getattr(x, "columns", getattr(x, "index", None))
-        if names is not None and of_x is not None and not callable(of_x) and list(of_x) != list(names):
-            raise ValueError(
-                f"x must have the features that fit had, {', '.join(names)}, got {', '.join(map(str, of_x))}."
-            )
-        return x
+        names, is_dict = self.feature_names_in_, isinstance(x, Mapping)
+        if is_dict and names is None:
+            raise ValueError("x is a dict, but the model was fitted to features without names: pass an array.")
+        if is_dict and self.n_streams > 1:
+            raise ValueError("x is a dict, but there are several streams: pass an array or a data frame, a row each.")
+        of_x = list(x) if is_dict else getattr(x, "columns", getattr(x, "index", None))
+        if names is None or of_x is None or callable(of_x):
+            return x
+        if sorted(of_x, key=str) != sorted(names):
+            got = ", ".join(map(str, of_x))
+            raise ValueError(f"x must have the features that fit had, {', '.join(names)}, got {got}.")
+        if not is_dict and list(of_x) != list(names):
+            raise ValueError(f"x must have its features in the order of fit: take x[{list(names)}].")
+        return [x[name] for name in names] if is_dict else x
 
     def _of_shape(self, shape):
         n, n_features = self.n_streams, self.n_features_in_
@@ -345,7 +345,7 @@ class Clock:
         if times.dtype.kind == "M":
             unit, times = max(unit, DATETIMES), times.astype("M8[us]").astype(np.int64)
         now = np.broadcast_to(times, self._last.shape).astype(np.float64)
-        if times.dtype.kind in "iu" and (np.abs(now) > LARGEST).any():
+        if times.dtype.kind in "iu" and (now.astype(times.dtype) != times).any():
             raise ValueError(
                 f"time must be a number that float64 holds exactly, got {time!r}. Subtract a start from all."
             )

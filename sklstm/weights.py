@@ -9,7 +9,7 @@ from copy import deepcopy
 
 import numpy as np
 
-from .layout import layer_name
+from .layout import layers
 from .losses import Poisson
 
 # A cell's vectors in their order, and how many values a unit has in each. Those of a cell that is not here stay one, v.
@@ -97,7 +97,7 @@ def _holders(model):
 def _parts(network, shift, scale, loss):
     """Views of what holds the weights, by their public names."""
     inputs = _scales_of_inputs(network.architecture, shift, scale)
-    return {**inputs, **_network_parts(network), **_scales_of_targets(loss)}
+    return {**inputs, **network_parts(network), **_scales_of_targets(loss)}
 
 
 def _scales_of_inputs(architecture, shift, scale):
@@ -112,14 +112,9 @@ def _scales_of_inputs(architecture, shift, scale):
     return parts
 
 
-def _network_parts(network):
+def network_parts(network):
     """From the input up."""
-    layers = [
-        layer_name(level, reverse)
-        for level in range(len(network.architecture.hidden_layer_sizes))
-        for reverse in range(network.architecture.n_directions)
-    ]
-    order = ["embedding", "decay", *layers, "attention", "output"]
+    order = ["embedding", "decay", *(name for name, _, _ in layers(network.architecture)), "attention", "output"]
     parts = {}
     for name in sorted(network.parts, key=lambda name: (order.index(name.rpartition(".")[0]), "W_x" not in name)):
         if name.startswith("layer") and name.endswith(".v"):

@@ -12,24 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 from test_architectures import run
 
 from sklstm import Sequences
+from sklstm.export._onnx_network import ACTIVATIONS, OPERATORS
 from sklstm.layout import CELLS
 
-# For each cell, the operator, and which of our blocks of H columns ONNX has where: of W_x, of W_h, of v as its two
-# biases, and of v as its peepholes. Where None is, one of our biases is the sum of two.
-OPERATORS = {
-    "lstm": ("LSTM", [0, 3, 1, 2], [0, 3, 1, 2], [0, 3, 1, 2, None, None, None, None], []),
-    "peephole": ("LSTM", [0, 3, 1, 2], [0, 3, 1, 2], [0, 3, 1, 2, None, None, None, None], [4, 6, 5]),
-    "gru": ("GRU", [2, 1, 0], [1, 0, 2], [2, 1, 0, None, None, 3], []),
-    "rnn": ("RNN", [0], [0], [0, None], []),
-}
-# Names of activations there, and their alpha and beta.
-ACTIVATIONS = {
-    "tanh": ("Tanh", [], []),
-    "relu": ("Relu", [], []),
-    "logistic": ("Sigmoid", [], []),
-    "identity": ("Affine", [1.0], [0.0]),
-    "hard_sigmoid": ("HardSigmoid", [1 / 6], [0.5]),
-}
 DIRECTIONS = {"forward": [""], "reverse": [".reverse"], "bidirectional": ["", ".reverse"]}
 F, H = 3, 5
 

@@ -258,7 +258,7 @@ SPLIT = SequenceTokenizer(tokenizer=str.split, token_pattern=None)
 NOT_SAVED = [
     (make_pipeline(SPLIT, small(embedding_dim=2)), "sequencetokenizer__tokenizer is <method 'split' of .* skops"),
     (
-        make_pipeline(FunctionTransformer(), small()),
+        make_pipeline(FunctionTransformer(np.abs), small()),
         "Step 'functiontransformer' is sklearn.*FunctionTransformer, which",
     ),
     (SequenceUnion([("mine", make_pipeline("passthrough", Mine()))]), "Step 'mine__mine' is .*Mine, which"),

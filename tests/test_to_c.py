@@ -13,7 +13,8 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from sklstm import LSTMClassifier, as_sequences, to_c
+import sklstm
+from sklstm import as_sequences, to_c
 from sklstm.export import _c_source
 from sklstm.export._c_weights import quantised
 from sklstm.preprocessing import SequenceImputer, SequenceScaler, TimeFeatures
@@ -25,17 +26,12 @@ LIBRARY = {"expf", "expm1f", "tanhf", "log1pf", "fminf", "fmaxf", "memcpy", "mem
 
 
 def predictions_so_far(model, X):
-    """For each sequence, what the model says after each of its steps: lists of (n_timesteps_i, n_outputs) arrays."""
-    sequences = as_sequences(X)
-    found = []
+    """For each sequence, what a stream says after each of its steps: a list of (n_timesteps_i, n_outputs) arrays."""
+    sequences, found = as_sequences(X), []
     for i, sequence in enumerate(sequences):
-        ends = range(1, len(sequence) + 1)
-        times = None if sequences.times is None else [sequences[[i]].times[:end] for end in ends]
-        so_far = as_sequences([sequence[:end] for end in ends], times=times)
-        y = getattr(model, "predict_proba" if isinstance(last(model), LSTMClassifier) else "predict")(so_far)
-        if last(model).return_sequences:
-            y = [each[-1] for each in y]
-        found.append(np.reshape(y, (len(sequence), -1)))
+        stream, times = sklstm.stream(model), sequences[[i]].times
+        steps = zip(sequence, [None] * len(sequence) if times is None else times, strict=True)
+        found.append(np.array([np.ravel(stream.step(x, time)) for x, time in steps]))
     return found
 
 

@@ -5,7 +5,7 @@ import json
 from .. import __version__
 from .._core.losses import MAX_LOG_RATE
 from ..classifier import LSTMClassifier
-from ..losses import GaussianNLL, Poisson, Quantile
+from ..losses import Quantile
 from ..preprocessing import SequenceImputer
 from . import _c_source as c
 from ._c_steps import Step, check_steps, measures_time
@@ -220,44 +220,28 @@ class Header:
     def _predict(self, seen):
         architecture = self._architecture
         W, b = self._part("output.W").T, self._part("output.b")
-        if isinstance(self._model._loss, GaussianNLL):
-            W, b = W[::2], b[::2]  # the means
+        loss = self._model._loss
+        if loss.link == "identity":
+            W, b = W[:: loss.n_each], b[:: loss.n_each]
         self._constants.matrix("output", W[:, : architecture.n_top])
         self._constants.vector("output_b", b)
         output = f"@_output_b[{{k}}] + @_row(&@_output, {{k}}, {seen})"
         if architecture.skip_connection:
             self._constants.matrix("skip", W[:, architecture.n_top :])
             output += " + @_row(&@_skip, {k}, value)"
-        is_classifier = isinstance(self._model, LSTMClassifier)
-        code = self._probabilities() if is_classifier else self._targets()
-        self._defines["N_OUTPUTS"] = 2 if code[0] is c.TWO_CLASSES else len(b)
-        self._code += [
-            each.replace("OUTPUT(k)", output.format(k="k")).replace("OUTPUT(0)", output.format(k=0)) for each in code
-        ]
-
-    def _probabilities(self):
-        """Code for the probabilities of classes or labels."""
-        if self._model._multilabel:
-            self._functions.append(c.LOGISTIC)
-            return [c.OUTPUTS, c.LABELS]
-        if len(self._model.classes_) == 2:
-            self._functions.append(c.LOGISTIC)
-            return [c.TWO_CLASSES]
-        return [c.OUTPUTS, c.SOFTMAX]
-
-    def _targets(self):
-        """Code for predictions in the units of the targets."""
-        loss = self._model._loss
-        shift, scale = loss._shift, loss._scale
-        self._constants.vector("y_scale", scale)
-        if isinstance(loss, Poisson):
-            return [c.OUTPUTS, c.EXPONENTIALS.replace("LIMIT", f"{float(MAX_LOG_RATE)}f")]
-        self._constants.vector("y_shift", shift)
-        if not isinstance(loss, Quantile) or len(loss.quantiles) == 1:
-            return [c.OUTPUTS, c.IN_UNITS]
-        self._defines["N_QUANTILES"] = len(loss.quantiles)
-        self._functions.append(c.SOFTPLUS)
-        return [c.OUTPUTS, c.QUANTILES]
+        code, function = c.LINKS[loss.link]
+        self._functions.append(function)
+        self._defines["N_OUTPUTS"] = 2 if loss.link == "two_classes" else len(b)
+        if loss.link == "quantiles":
+            self._defines["N_QUANTILES"] = loss.n_each
+        if loss.has_units:
+            self._constants.vector("y_scale", loss._scale)
+        if loss.has_units and loss.link != "exponential":
+            self._constants.vector("y_shift", loss._shift)
+        words = {"OUTPUT(k)": output.format(k="k"), "OUTPUT(0)": output.format(k=0), "LIMIT": f"{float(MAX_LOG_RATE)}f"}
+        for word, text in words.items():
+            code = code.replace(word, text)
+        self._code.append(code)
 
     # --------------------------------------------------------------------------------------- what is told of it
 

@@ -360,6 +360,16 @@ SOFTMAX = """\
         y[k] /= sum;
 """
 
+# By link, from outputs to predictions: its source, and the function that this calls.
+LINKS = {
+    "identity": (OUTPUTS + IN_UNITS, ""),
+    "exponential": (OUTPUTS + EXPONENTIALS, ""),
+    "quantiles": (OUTPUTS + QUANTILES, SOFTPLUS),
+    "two_classes": (TWO_CLASSES, LOGISTIC),
+    "labels": (OUTPUTS + LABELS, LOGISTIC),
+    "softmax": (OUTPUTS + SOFTMAX, ""),
+}
+
 RESET = """\
 /* Begin a new sequence. A state of zeros has not begun one, either. */
 static inline void @_reset(@_state *s)

@@ -112,7 +112,7 @@ class Step:
 
     def __init__(self, step, index, x, n_features, gap, constants):
         self.state = {}
-        self._step, self._index, self._from, self._n, self._gap = step, index, x, n_features, gap
+        self._step, self._index, self._n = step, index, n_features
         self._constants = constants
         code = self._scale() if isinstance(step, SequenceScaler) else self._fill()
         for word, text in {"INDEX": str(index), "FROM": x, "N_OUT": str(self.n_features), "GAP": gap}.items():
@@ -133,10 +133,7 @@ class Step:
 
     def _fill(self):
         step, index, gaps = self._step, self._index, self._step.features_with_missing_
-        fill = step.fill_value
-        if fill is None or step.strategy == "mean":
-            fill = 0 if step.strategy == "constant" else step.mean_
-        self._constants.vector(f"fill_{index}", np.broadcast_to(fill, self._n))
+        self._constants.vector(f"fill_{index}", step._fill())
         code, first = FILL, self._n
         if step.strategy == "forward":
             code, self.state[f"known_{index}"] = FILL_FORWARD, self._n

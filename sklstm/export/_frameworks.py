@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..fitted import FittedNetworkMixin
-from ..layout import layer_name
+from ..layout import layers
 from ..losses import Poisson
 
 CELLS = ("lstm", "gru", "rnn")
@@ -32,14 +32,6 @@ def check_convertible(model, framework):
     for parameter, is_so in reasons.items():
         if is_so:
             raise ValueError(f"{framework} has no layers for a model with {parameter}: fit one without.")
-
-
-def layers(model):
-    """The names of the recurrent layers, from the input up, forward before reverse, and their level and direction."""
-    architecture = model._network.architecture
-    for level in range(len(architecture.hidden_layer_sizes)):
-        for reverse in range(architecture.n_directions):
-            yield layer_name(level, reverse), level, reverse
 
 
 def raw_weights(model):
@@ -70,7 +62,7 @@ def _readers_of_values(model):
     """The layers that read the data, and not the embeddings of tokens or the layers below."""
     if model._network.architecture.embedding_dim is not None:
         return []
-    return [name for name, level, _ in layers(model) if level == 0]
+    return [name for name, level, _ in layers(model._network.architecture) if level == 0]
 
 
 def _from_outputs(model):

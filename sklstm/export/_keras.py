@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from ..layout import layers
 from ..weights import checked
-from ._frameworks import GateOrder, check_convertible, layers, raw_weights, set_raw_weights
+from ._frameworks import GateOrder, check_convertible, raw_weights, set_raw_weights
 
 # Update, reset, new content: here new content, reset, update for the inputs, and reset, update, new content for the
 # state.
@@ -126,7 +127,7 @@ def from_keras(model, weights):
     found, gates = {}, GateOrder(model._network.architecture.cell, *GRU)
     if model._network.architecture.embedding_dim is not None:
         found["embedding.W"] = next(theirs)
-    for name, _, _ in layers(model):
+    for name, _, _ in layers(model._network.architecture):
         W_x, W_h, biases = next(theirs), next(theirs), next(theirs)
         b, b_h = biases if biases.ndim == 2 else (biases, np.zeros_like(biases))
         found |= gates.ours(name, W_x, W_h, b, b_h)
@@ -141,7 +142,7 @@ def _named(model):
     weights, gates, found = raw_weights(model), GateOrder(cell, *GRU), []
     if "embedding.W" in weights:
         found.append(("embedding", weights["embedding.W"]))
-    for name, _, _ in layers(model):
+    for name, _, _ in layers(model._network.architecture):
         W_x, W_h, b, b_h = gates.theirs(weights, name)
         biases = np.stack([b, b_h]) if cell == "gru" else b
         kinds = ("kernel", "recurrent_kernel", "bias")

@@ -7,14 +7,13 @@ steps, and hands all three on: whether NaN is padding or a gap is known at the f
 import itertools
 
 import numpy as np
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer
 
 from ..classifier import LSTMClassifier
 from ..losses import GaussianNLL
 from ..pipelines import take_apart
 from ..preprocessing import SequenceImputer, SequenceScaler, SequenceSelector, SequenceUnion
 from ..preprocessing._base import SequenceTransformer
+from ..preprocessing._streams import single_steps
 from ..regressor import LSTMRegressor
 from ._onnx_graph import Batch, Graph
 from ._onnx_network import (
@@ -67,28 +66,12 @@ def register():
 def convertible(estimator):
     """The steps before a model, and the model, all of which can be converted."""
     steps, model = take_apart(estimator)
-    steps = list(_single_steps(steps))
     check_network(model._network.architecture)
     behind_ours = False
     for step in steps:
         _check_step(step, behind_ours)
         behind_ours = behind_ours or _is_ours(step)
     return steps, model
-
-
-def _single_steps(steps):
-    """Those of pipelines among them on their own, without those that do nothing."""
-    for step in steps:
-        if isinstance(step, Pipeline):
-            yield from _single_steps([each for _, each in step.steps])
-        elif not _does_nothing(step):
-            yield step
-
-
-def _does_nothing(step):
-    is_text = isinstance(step, str) and step == "passthrough"
-    # Fitted, a union has for "passthrough" a transformer without a function.
-    return step is None or is_text or (isinstance(step, FunctionTransformer) and step.func is None)
 
 
 def first_reader(steps, model):
@@ -101,7 +84,7 @@ def first_reader(steps, model):
 
 def _parts(union):
     """The steps of each part of a union; none of one that hands everything on."""
-    return [list(_single_steps([part])) for _, part in union.transformer_list if part != "drop"]
+    return [single_steps(part) for _, part in union.transformer_list if part != "drop"]
 
 
 def _is_ours(step):

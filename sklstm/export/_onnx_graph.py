@@ -59,9 +59,9 @@ class Graph:
 
         return self.Cast(x, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
-    def sum(self, x, *axes, keepdims=0):
+    def sum(self, x, *axes):
         """The sum over some axes."""
-        return self.ReduceSum(x, np.array(axes), keepdims=keepdims)
+        return self.ReduceSum(x, np.array(axes), keepdims=0)
 
     def max(self, x, axis):
         """The largest number along an axis."""

@@ -6,7 +6,6 @@ the old ones.
 
 import numpy as np
 from scipy.stats import norm
-from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
 # The normal distribution's quantile function as ratios of polynomials (Wichura 1988, AS 241), good to 16 digits: of
 # q = p - 1/2 near the middle, and further out of r = sqrt(-log(min(p, 1 - p))). Highest powers first.
@@ -33,20 +32,18 @@ FAR = (
 # How near to the least and the largest value scikit-learn's QuantileTransformer takes one for it.
 NEAR = 1e-7
 
+OPERATORS = {np.subtract: "Sub", np.true_divide: "Div", np.multiply: "Mul", np.add: "Add"}
+
 
 def scaled(batch, scaler):
     """What `SequenceScaler` makes of values."""
     graph = batch.graph
     values = graph.cast(batch.X, np.float64)
-    inner = scaler.scaler_
-    if isinstance(inner, StandardScaler):
-        values = graph.Div(graph.Sub(values, inner.mean_.astype(np.float64)), inner.scale_.astype(np.float64))
-    elif isinstance(inner, RobustScaler):
-        values = graph.Div(graph.Sub(values, inner.center_.astype(np.float64)), inner.scale_.astype(np.float64))
-    elif isinstance(inner, MinMaxScaler):
-        values = graph.Add(graph.Mul(values, inner.scale_.astype(np.float64)), inner.min_.astype(np.float64))
+    if scaler.method == "quantile":
+        values = _normal_by_rank(batch, scaler.scaler_)
     else:
-        values = _normal_by_rank(batch, inner)
+        for function, operand in scaler._operations():
+            values = getattr(graph, OPERATORS[function])(values, operand.astype(np.float64))
     if scaler.clip is not None:
         limited = graph.Max(graph.Min(values, float(scaler.clip)), -float(scaler.clip))
         values = graph.Where(graph.IsNaN(values), np.nan, limited)
@@ -152,17 +149,10 @@ def n_imputed(imputer):
 
 def _filled(batch, imputer, missing):
     graph, values = batch.graph, batch.graph.cast(batch.X, np.float64)
-    fill = imputer.fill_value
-    if fill is None:
-        fill = 0 if imputer.strategy == "constant" else imputer.mean_
-    fill = np.asarray(fill, np.float64)
-    if imputer.strategy == "constant":
-        known = fill
-    elif imputer.strategy == "mean":
-        known = imputer.mean_
-    else:
-        known = _last_seen(graph, values) if imputer.strategy == "forward" else _between(batch, values, missing)
-        known = graph.Where(graph.IsNaN(known), fill, known)
+    known = imputer._fill()
+    if imputer.strategy in ("forward", "linear"):
+        seen = _last_seen(graph, values) if imputer.strategy == "forward" else _between(batch, values, missing)
+        known = graph.Where(graph.IsNaN(seen), known, seen)
     return graph.Where(missing, known, values)
 
 

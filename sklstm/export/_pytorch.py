@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
+from ..layout import layers
 from ..weights import check_names, checked
-from ._frameworks import GateOrder, check_convertible, layers, raw_weights, set_raw_weights
+from ._frameworks import GateOrder, check_convertible, raw_weights, set_raw_weights
 
 # Reset, update, new content: here new content, reset, update for the inputs, and as there for the state.
 GRU = [1, 2, 0], [0, 1, 2]
@@ -158,4 +159,4 @@ def _gates(model):
 
 def _suffixes(model):
     """The names of the recurrent layers, here and as the ends of PyTorch's names."""
-    return [(name, f"l{level}{'_reverse' * reverse}") for name, level, reverse in layers(model)]
+    return [(name, f"l{level}{'_reverse' * reverse}") for name, level, reverse in layers(model._network.architecture)]

@@ -8,8 +8,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
-from ..pipelines import does_nothing, prepared, take_apart
+from ..pipelines import prepared, take_apart
 from ..preprocessing import SequenceTokenizer, ToSequences
+from ..preprocessing._streams import does_nothing
 from ..validation import as_sequences
 
 

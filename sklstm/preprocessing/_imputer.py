@@ -135,18 +135,20 @@ class SequenceImputer(SequenceTransformer):
 
     def _completed(self, values, known, clock, seen_at):
         """Values with gaps filled and what is appended, from what is known in place of each and when it was seen."""
-        missing, gaps = np.isnan(values), self.features_with_missing_
-        fill = self.fill_value
-        if fill is None:
-            fill = 0 if self.strategy == "constant" else self.mean_
-        if self.strategy in ("mean", "constant"):
-            known = self.mean_ if self.strategy == "mean" else np.nan
-        parts = [np.where(missing, np.where(np.isnan(known), fill, known), values)]
+        missing, gaps, fill = np.isnan(values), self.features_with_missing_, self._fill()
+        known = np.where(np.isnan(known), fill, known) if self.strategy in ("forward", "linear") else fill
+        parts = [np.where(missing, known, values)]
         if self.add_indicator:
             parts.append(missing[:, gaps])
         if self.add_elapsed:
             parts.append(self._elapsed(clock, seen_at[:, gaps]))
         return np.concatenate(parts, axis=1, dtype=values.dtype)
+
+    def _fill(self):
+        """A number a feature, where nothing is known of its sequence, or with "mean" and "constant" nothing asked."""
+        if self.strategy == "mean" or (self.strategy != "constant" and self.fill_value is None):
+            return self.mean_
+        return np.full(self._n_features, self.fill_value or 0.0)
 
     def _elapsed(self, clock, seen_at):
         if self.elapsed_scale is None:

@@ -97,7 +97,27 @@ class SequenceScaler(SequenceTransformer):
         return scaled if self.clip is None else np.clip(scaled, -self.clip, self.clip)
 
     def _stream(self, n_streams):
-        return StepByStep(self) if self.method == "quantile" else _ScaledSteps(self)
+        if self.method == "quantile":
+            return StepByStep(lambda values, elapsed, gap: self._clipped(self.scaler_.transform(values)))
+        return StepByStep(lambda values, elapsed, gap: self._clipped(self._linear(values)))
+
+    def _operations(self):
+        """What scikit-learn's scaler does to values, as functions of two numbers and the second one of each feature."""
+        scaler = self.scaler_
+        return {
+            "standard": lambda: ((np.subtract, scaler.mean_), (np.true_divide, scaler.scale_)),
+            "robust": lambda: ((np.subtract, scaler.center_), (np.true_divide, scaler.scale_)),
+            "minmax": lambda: ((np.multiply, scaler.scale_), (np.add, scaler.min_)),
+        }[self.method]()
+
+    def _linear(self, values):
+        """The same bits as the scaler's, whose checks of a single row would take fifty times as long."""
+        values = values.copy()
+        for function, operand in self._operations():
+            if self.method == "standard":
+                operand = operand.astype(values.dtype, copy=False)  # as scikit-learn does for this one alone
+            function(values, operand, out=values, casting="same_kind")
+        return values
 
     def inverse_transform(self, X):
         """Bring scaled sequences back to their units.
@@ -113,28 +133,3 @@ class SequenceScaler(SequenceTransformer):
             Sequences in the units of the training sequences; of a table, a table.
         """
         return self._apply(X, lambda sequences: self.scaler_.inverse_transform(sequences.values))
-
-
-class _ScaledSteps:
-    """The stream of a `SequenceScaler`.
-
-    scikit-learn's checks of a single row would take fifty times as long as its arithmetic, which is repeated here.
-    """
-
-    def __init__(self, transformer):
-        self._transformer, self.remembered, scaler = transformer, {}, transformer.scaler_
-        if transformer.method == "minmax":
-            self._operations = (np.multiply, scaler.scale_), (np.add, scaler.min_)
-        elif transformer.method == "robust":
-            self._operations = (np.subtract, scaler.center_), (np.true_divide, scaler.scale_)
-        else:
-            self._operations = (np.subtract, scaler.mean_), (np.true_divide, scaler.scale_)
-
-    def step(self, values, elapsed, gap):
-        """What the scaler makes of these time steps."""
-        scaled = values.copy()
-        for function, operand in self._operations:
-            if self._transformer.method == "standard":
-                operand = operand.astype(scaled.dtype, copy=False)  # as scikit-learn does for this one alone
-            function(scaled, operand, out=scaled, casting="same_kind")
-        return self._transformer._clipped(scaled)

@@ -9,24 +9,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted
 
-from ..sequences import Sequences
-
-
-def real_steps(steps):
-    """The transformers of pipelines, those in one another and without what does nothing."""
-    for step in steps:
-        if isinstance(step, Pipeline):
-            yield from real_steps(each for _, _, each in step._iter())
-        else:
-            yield step
-
 
 def stream_of(transformer, n_streams):
     """The stream of a fitted transformer, or of a pipeline of some."""
-    if isinstance(transformer, Pipeline):
-        return InTurn([stream_of(step, n_streams) for step in real_steps([transformer])])
-    if isinstance(transformer, FunctionTransformer) and transformer.func is None:
-        return InTurn([])  # what a union makes of "passthrough"
+    if isinstance(transformer, Pipeline) or does_nothing(transformer):
+        return InTurn([stream_of(step, n_streams) for step in single_steps(transformer)])
     if not hasattr(transformer, "_stream"):
         raise ValueError(
             f"{type(transformer).__name__} cannot take single time steps: streams have the transformers of "
@@ -36,15 +23,24 @@ def stream_of(transformer, n_streams):
     return transformer._stream(n_streams)
 
 
+def does_nothing(step):
+    """Whether it is left out, as fitted pipelines and unions say it."""
+    is_name = isinstance(step, str) and step == "passthrough"
+    return step is None or is_name or (isinstance(step, FunctionTransformer) and step.func is None)
+
+
+def single_steps(step):
+    """A transformer in a list; of a pipeline, also of pipelines in it, the steps; without those that do nothing."""
+    if isinstance(step, Pipeline):
+        return [each for _, part in step.steps for each in single_steps(part)]
+    return [] if does_nothing(step) else [step]
+
+
 class StepByStep:
-    """Of a transformer that looks at nothing but the time step itself."""
+    """Of a transformer that looks at nothing but the time step itself: a function of it does."""
 
-    def __init__(self, transformer):
-        self._transformer, self.remembered = transformer, {}
-
-    def step(self, values, elapsed, gap):
-        """What the transformer makes of these time steps."""
-        return self._transformer._transform(Sequences._of(values, np.arange(len(values) + 1)))
+    def __init__(self, step):
+        self.step, self.remembered = step, {}
 
 
 class InTurn:

@@ -11,6 +11,7 @@ from ..sequences import Sequences, as_duration, offsets_of, rounding, step_times
 from ..validation import validate_sequences
 from ._base import SequenceTransformer
 from ._statistics import STATISTICS, check_choice, statistic
+from ._streams import StepByStep
 
 # Numbers in a resampled table: 8 GB. A grid that is much finer than the data is more likely a mistake in its unit.
 MOST_NUMBERS = 1_000_000_000
@@ -208,18 +209,7 @@ class TimeFeatures(SequenceTransformer):
         return np.concatenate([values, *appended], axis=1, dtype=values.dtype)
 
     def _stream(self, n_streams):
-        return _TimesOfSteps(self)
+        return StepByStep(lambda values, elapsed, gap: self._with_times(values, {"time": elapsed, "gap": gap}))
 
     def _names_out(self, names):
         return np.array([*names, *self.features], dtype=object)
-
-
-class _TimesOfSteps:
-    """The stream of `TimeFeatures`, whose times a stream knows itself."""
-
-    def __init__(self, transformer):
-        self._transformer, self.remembered = transformer, {}
-
-    def step(self, values, elapsed, gap):
-        """The values and their times."""
-        return self._transformer._with_times(values, {"gap": gap, "time": elapsed})

@@ -7,7 +7,7 @@ from sklearn.pipeline import FeatureUnion
 
 from ..validation import as_sequences
 from ._base import SequenceTransformer
-from ._streams import StepByStep, Together, real_steps, stream_of
+from ._streams import StepByStep, Together, single_steps, stream_of
 
 
 class SequenceSelector(SequenceTransformer):
@@ -57,7 +57,7 @@ class SequenceSelector(SequenceTransformer):
         return np.ascontiguousarray(sequences.values[:, self.features_])
 
     def _stream(self, n_streams):
-        return StepByStep(self)
+        return StepByStep(lambda values, elapsed, gap: values[:, self.features_])
 
     def _names_out(self, names):
         return names[self.features_]
@@ -144,5 +144,7 @@ class SequenceUnion(FeatureUnion, auto_wrap_output_keys=None):
 
     @property
     def _n_features(self):
-        steps = real_steps(transformer for _, transformer, _ in self._iter())
-        return next(step._n_features for step in steps if hasattr(step, "_n_features"))
+        first = next((steps[0] for _, part, _ in self._iter() if (steps := single_steps(part))), None)
+        if first is None:
+            raise ValueError(f"{self!r} only repeats features: leave it out, or give a part a transformer.")
+        return first._n_features
