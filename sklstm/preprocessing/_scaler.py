@@ -91,15 +91,20 @@ class SequenceScaler(SequenceTransformer):
         check_range(self.scaler_, "X")
 
     def _transform(self, sequences):
-        return self._clipped(self.scaler_.transform(sequences.values))
+        return self._scaled(sequences.values, self.scaler_.transform)
+
+    def _scaled(self, values, transform):
+        if self.method != "quantile":
+            # In single precision, values with a large mean would lose the digits that tell them apart.
+            return self._clipped(transform(values.astype(np.float64))).astype(values.dtype, copy=False)
+        return self._clipped(transform(values))
 
     def _clipped(self, scaled):
         return scaled if self.clip is None else np.clip(scaled, -self.clip, self.clip)
 
     def _stream(self, n_streams):
-        if self.method == "quantile":
-            return StepByStep(lambda values, elapsed, gap: self._clipped(self.scaler_.transform(values)))
-        return StepByStep(lambda values, elapsed, gap: self._clipped(self._linear(values)))
+        transform = self.scaler_.transform if self.method == "quantile" else self._linear
+        return StepByStep(lambda values, elapsed, gap: self._scaled(values, transform))
 
     def _operations(self):
         """What scikit-learn's scaler does to values, as functions of two numbers and the second one of each feature."""
@@ -112,11 +117,8 @@ class SequenceScaler(SequenceTransformer):
 
     def _linear(self, values):
         """The same bits as the scaler's, whose checks of a single row would take fifty times as long."""
-        values = values.copy()
         for function, operand in self._operations():
-            if self.method == "standard":
-                operand = operand.astype(values.dtype, copy=False)  # as scikit-learn does for this one alone
-            function(values, operand, out=values, casting="same_kind")
+            values = function(values, operand)
         return values
 
     def inverse_transform(self, X):
