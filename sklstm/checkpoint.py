@@ -5,6 +5,7 @@ in whatever process, and no other does.
 """
 
 import fcntl
+import os
 import warnings
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -57,7 +58,7 @@ def checkpoint_of(estimator, data, watched, groups, rng, going_on):
     if estimator.checkpoint is None:
         yield None
         return
-    folder = Path(estimator.checkpoint)
+    folder = Path(estimator.checkpoint).absolute()  # wherever a callback may lead
     _make_ready(folder)
     path = folder / f"{type(estimator).__name__}-{_fingerprint(estimator, data, watched, groups, rng, going_on)}"
     with _locked(path.with_name(f".{path.name}.lock")):
@@ -75,26 +76,37 @@ def _make_ready(folder):
 
 @contextmanager
 def _locked(path):
-    """Hold a lock, which ends with the process at the latest.
+    """Hold a lock, which ends with the process, and with those forked from it meanwhile, at the latest.
 
     Of two fits that differ in nothing but in random numbers without a seed, one would become a copy of the other.
     """
-    with open(path, "w") as file:
+    with _lock(path):
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # which must not cost a model that is trained
+                path.unlink(missing_ok=True)
+
+
+def _lock(path):
+    """The file that is locked."""
+    while True:
+        file = open(path, "w")  # noqa: SIM115
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            file.close()
             raise RuntimeError(
                 "Another fit of the same model to the same data is under way, with a checkpoint in the same folder. "
                 "Give this one another checkpoint or random_state, or none; or delete the lock, if it is of a machine "
                 f"that is gone: {path}"
             ) from error
         except OSError:
-            pass  # a file system without locks
-        try:
-            yield
-        finally:
-            with suppress(OSError):  # which must not cost a model that is trained
-                path.unlink(missing_ok=True)
+            return file  # a file system without locks
+        with suppress(FileNotFoundError):
+            if os.path.samefile(path, file.fileno()):
+                return file
+        file.close()  # of a fit that has just ended, and removed it
 
 
 def _fingerprint(estimator, data, watched, groups, rng, going_on):
@@ -114,7 +126,7 @@ def _fingerprint(estimator, data, watched, groups, rng, going_on):
             _state_of(rng) if rng is seed else seed,
             _parts_of(data),
             watched and _parts_of(watched),
-            groups if groups is None else np.asarray(groups),
+            groups if groups is None else np.ravel(groups),
             start,
         ],
         hash_name="sha1",  # twice as fast as md5 where the processor knows it, 2 GB/s
@@ -126,7 +138,10 @@ def _parts_of(data):
     sequences = data.sequences
     n_rows = max(1, HASHED_AT_A_TIME // sequences.n_features)
     values = [sequences.values[start : start + n_rows] for start in range(0, len(sequences.values), n_rows)]
-    return [values, sequences.offsets, sequences.times, data.targets, data.weights]
+    # Raveled, for a hash also tells strides apart.
+    times = sequences.times if sequences.times is None else np.ravel(sequences.times)
+    targets, weights = np.ravel(data.targets), np.ravel(data.weights)
+    return [values, np.ravel(sequences.offsets), times, data.targets.shape, targets, weights]
 
 
 def _state_of(rng):
@@ -188,6 +203,8 @@ class Checkpoint:
     def _set_rng(self, state):
         if state["bit_generator"] == "MT19937" and not 0 <= state["state"]["pos"] <= len(state["state"]["key"]) == 624:
             raise ValueError("its random numbers have no such state")  # NumPy would read beyond them
+        if state["bit_generator"] == "MT19937" and not any(state["state"]["key"][1:]):
+            raise ValueError("its random numbers are zero, and whoever drew one would wait for ever")
         self._rng.set_state(state)
 
     @contextmanager
@@ -238,4 +255,10 @@ def _checked(arrays, trainer, validated):
         raise ValueError("its arrays are not those of this network and optimizer")
     if not all(array.dtype.kind in "if" for array in arrays.values()):
         raise ValueError("its arrays are not of numbers")
-    return {name: array if array.ndim else array.item() for name, array in arrays.items()}
+    state = {name: array if array.ndim else array.item() for name, array in arrays.items()}
+    counters = [state["best.epoch"], state["n_stale"], state["trainer.t"], state.get("optimizer.n_steps", 0)]
+    if min(counters) < 0 or state["best.epoch"] >= len(state["epochs.loss"]):
+        raise ValueError("its epochs are none")
+    if not np.isfinite(state["trainer.parameters"]).all():
+        raise ValueError("its weights are not finite")
+    return state

@@ -162,6 +162,11 @@ class EpochCallbacks:
         """Whether an epoch has begun and not ended."""
         return self._epoch is not None
 
+    def resume(self, n_epochs):
+        """Count epochs that another call has done."""
+        for _ in range(n_epochs):
+            self._fit.subcontext(task_name="epoch")
+
     def begin_epoch(self):
         """Tell that an epoch begins."""
         self._epoch = self._fit.subcontext(task_name="epoch")

@@ -213,11 +213,14 @@ def _said_of_training(model, writer, prefix):
     if model._partial_state is None:
         return None
     rng, optimizer = model._partial_state
+    state = {"random_state": writer.value(rng, f"{prefix}random_numbers"), "optimizer": None}
+    if optimizer is None:  # since set_weights
+        return state
     kind = type(optimizer).__name__
     _, numbers, arrays = OPTIMIZERS[kind]
     said = {name: PLAIN[check](getattr(optimizer, name)) for name, check in numbers.items()}
     said.update({name: writer.array(getattr(optimizer, name), f"{prefix}optimizer.{name}") for name in arrays})
-    return {"random_state": writer.value(rng, f"{prefix}random_numbers"), "optimizer": {"kind": kind, **said}}
+    return {**state, "optimizer": {"kind": kind, **said}}
 
 
 def _partial_state(network, said, reader, prefix):
@@ -225,8 +228,10 @@ def _partial_state(network, said, reader, prefix):
         return None
     rng, said = values_of(said, f"{prefix}training", ["random_state", "optimizer"])
     rng = reader.value(rng, f"{prefix}random_numbers")
-    if not isinstance(rng, np.random.RandomState) or not isinstance(said, dict):
+    if not isinstance(rng, np.random.RandomState) or not isinstance(said, dict | None):
         raise ValueError(f"{prefix}training must say a random state and an optimizer")
+    if said is None:
+        return rng, None
     cls, numbers, arrays = OPTIMIZERS[choice(said.get("kind"), f"{prefix}optimizer.kind", OPTIMIZERS)]
     optimizer = cls.__new__(cls)
     _, *values = values_of(said, f"{prefix}optimizer", ["kind", *numbers, *arrays])

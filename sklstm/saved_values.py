@@ -15,7 +15,7 @@ SCALAR_TYPES = re.compile(r"[<|]([biu][1248]|f[248]|U[0-9]{1,6}|[mM]8(\[[0-9]{0,
 MT19937_NUMBERS = 624
 LARGEST = 2**63 - 1
 
-# Of an array of texts, each of which has the room that the longest might take.
+# Of all arrays of texts, each of which has the room that the longest might take.
 MOST_BYTES = 1 << 24
 
 
@@ -79,7 +79,6 @@ class Writer:
         if array.dtype.kind in "mM":
             return {"times": [_type_name(array), self.array(array.view(np.int64), name)]}
         if array.dtype.kind in "UO":
-            _check_room(array.size, array.dtype, name)
             return {"objects": [_type_name(array), list(array.shape), self._values(array.ravel().tolist(), name)]}
         raise ValueError(f"{name} is an array of {array.dtype}, which a file without pickle cannot hold.")
 
@@ -105,7 +104,7 @@ class Reader:
     """
 
     def __init__(self, arrays):
-        self._arrays = dict(arrays)
+        self._arrays, self._room = dict(arrays), MOST_BYTES
 
     def end(self):
         """Raise a ValueError if there are arrays that nothing called."""
@@ -126,6 +125,8 @@ class Reader:
 
     def value(self, said, name):
         """The value that something stands for."""
+        if isinstance(said, int) and not -LARGEST <= said <= 2 * LARGEST + 1:
+            raise ValueError(f"{name} is {_shown(said)}, which no 64 bits hold")
         if said is None or isinstance(said, bool | int | str | float):
             return said
         if isinstance(said, list):
@@ -187,7 +188,9 @@ class Reader:
         values = self.value(_list(values, name), name)
         if dtype.kind not in "UO" or (dtype.kind == "U" and not all(isinstance(value, str) for value in values)):
             raise ValueError(f"{name} must be an array of texts or objects")
-        _check_room(len(values), dtype, name)
+        self._room -= len(values) * dtype.itemsize
+        if self._room < 0:
+            raise ValueError(f"{name} would take too much memory, as an array of {dtype}")
         array = np.empty(len(values), dtype=dtype)
         for i, value in enumerate(values):  # at once, NumPy would look into lists
             array[i] = value
@@ -274,11 +277,6 @@ def _dtype(type_name, name):
         return np.dtype(type_name)
     except TypeError as error:
         raise ValueError(f"{name} has the type {_shown(type_name)}") from error
-
-
-def _check_room(size, dtype, name):
-    if size * dtype.itemsize > MOST_BYTES:
-        raise ValueError(f"{name} would take {size * dtype.itemsize / 1e6:.0f} MB as an array of {dtype}: too much")
 
 
 def _type_name(value):

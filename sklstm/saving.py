@@ -44,6 +44,11 @@ ATTRIBUTES = {"n_features_in_", "feature_names_in_", "_n_features", "_fitted_on_
 ABOUT = {"_metadata_request", "_sklearn_output_config"}
 
 METHODS = "fit", "partial_fit", "predict", "score", "transform", "inverse_transform"
+# Parameters that a file does not hold: folders of the machine that fits.
+OF_ONE_MACHINE = ("checkpoint",)
+
+MOST_JOBS = 1024
+
 NODE = "class", "parameters", "features", "learnt", "requests", "output"
 
 
@@ -189,6 +194,7 @@ def _said_of(estimator, writer, prefix, name):
         "parameters": {
             parameter: _said_of_parameter(estimator, parameter, value, writer, f"{prefix}{parameter}")
             for parameter, value in estimator.get_params(deep=False).items()
+            if parameter not in OF_ONE_MACHINE
         },
         "features": _said_of_features(estimator),
         "learnt": _said_of_what_was_learnt(estimator, writer, prefix),
@@ -308,8 +314,11 @@ def _check_parameters(estimator, name):
         estimator.get_params(deep=False),
         caller_name=type(estimator).__name__,
     )
-    if getattr(estimator, "memory", None) is not None:
-        raise ValueError(f"{name} has a memory, which would read and write other files")
+    for parameter in ("memory", *OF_ONE_MACHINE):
+        if getattr(estimator, parameter, None) is not None:
+            raise ValueError(f"{name} has a {parameter}, which would read and write other files")
+    if abs(getattr(estimator, "n_jobs", None) or 0) > MOST_JOBS:
+        raise ValueError(f"{name} has n_jobs={estimator.n_jobs}, which would start as many processes or threads")
     if isinstance(estimator, TimeFeatures):
         check_choice("features", estimator.features, TIMES)
     if isinstance(estimator, SequenceFeatures):

@@ -45,14 +45,14 @@ def written_whole(path):
     keeps its permissions.
     """
     path = Path(os.path.realpath(path))
-    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+    temporary = path.with_name(f".{path.name[:100]}.{uuid4().hex}")  # names have limits
     try:
         with open(temporary, "xb") as file:
+            with suppress(FileNotFoundError):
+                shutil.copymode(path, temporary)
             yield file
             file.flush()
             os.fsync(file.fileno())
-        with suppress(FileNotFoundError):
-            shutil.copymode(path, temporary)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -33,14 +33,15 @@ def effective_n_threads(n_jobs):
 
     None means as many as the environment allows: the smaller of OpenMP's limit, which OMP_NUM_THREADS sets (as loky
     does for its workers) and threadpoolctl can lower, and the physical cores that the control group grants. A
-    negative number -k means all of these but k - 1.
+    negative number -k means all of these but k - 1. More than eight a processor are never started: where there are no
+    more to be had, OpenMP would end the process.
     """
     if _in_forked_child:
         return 1
     most = min(openmp.max_threads(), _n_physical_cores())
     if n_jobs is None:
         return most
-    return n_jobs if n_jobs > 0 else max(1, most + n_jobs + 1)
+    return min(n_jobs, 8 * cpu_count()) if n_jobs > 0 else max(1, most + n_jobs + 1)
 
 
 @cache

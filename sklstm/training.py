@@ -254,6 +254,7 @@ def train(trainer, validation, score, settings, callbacks, checkpoint=None):
     history, log = History(), Log(settings.verbose, settings.max_iter)
     if checkpoint is not None:
         history = checkpoint.resume(trainer, validation is not None, log)
+        callbacks.resume(len(history.epochs))
     try:
         if trainer.optimizer is None:
             reason = _minimize(history, trainer, settings, callbacks, log)

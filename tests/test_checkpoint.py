@@ -189,6 +189,9 @@ def test_callbacks_see_the_epochs_that_are_left(tmp_path):
     recorder = Recorder()
     model.set_callbacks(recorder).fit(X, Y)
     assert len(recorder.models) == 5
+    assert [call for call in recorder.calls if "epoch" in call] == [call for call in expected.calls if "epoch" in call][
+        6:
+    ]
     for seen, same in zip(recorder.models, expected.models[3:], strict=True):
         assert_same_training(seen, same)
 

@@ -1,6 +1,7 @@
 """The files of checkpoints: which fit finds which, and what happens if they cannot be written or read."""
 
 import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,7 @@ THE_SAME = {
     "a list": {"X": list(X)},
     "weights of one": {"sample_weight": np.ones(N)},
     "numbers of another type": {"y": Y.astype(np.float32)},
+    "numbers that lie apart": {"y": np.repeat(Y, 2)[::2], "groups": np.repeat(GROUPS, 3)[::3]},
 }
 
 
@@ -119,6 +121,18 @@ def test_a_search_finds_those_of_its_candidates(tmp_path, n_epochs):
     for name in ("mean_test_score", "split0_test_score"):
         assert_array_equal(search.cv_results_[name], expected.cv_results_[name])
     assert_same_training(search.best_estimator_, expected.best_estimator_)
+
+
+def test_a_callback_may_change_the_working_directory(tmp_path, monkeypatch):
+    class Elsewhere(Recorder):
+        def on_fit_task_end(self, estimator, context):
+            os.chdir(tmp_path / "elsewhere")
+
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    model = make(LSTMRegressor, checkpoint="here", **LONG)
+    clone(model).set_callbacks(Elsewhere()).fit(X, Y)
+    assert [path.name for path in tmp_path.rglob("*")] in [["here", "elsewhere"], ["elsewhere", "here"]]
 
 
 def test_two_fits_at_a_time_do_not_share_one(tmp_path):
@@ -212,6 +226,9 @@ DAMAGES = {
     "random numbers": rewritten(lambda document, arrays: document["rng"]["state"].update(pos=10**6)),
     "fewer random numbers": rewritten(lambda document, arrays: document["rng_at_start"]["state"]["key"].pop()),
     "another generator": rewritten(lambda document, arrays: document["rng"].update(bit_generator="PCG64")),
+    "no random numbers": rewritten(lambda document, arrays: document["rng"]["state"].update(key=[0] * 624)),
+    "an epoch before": rewritten(lambda document, arrays: arrays.update({"best.epoch": np.array(-1)})),
+    "weights that are none": rewritten(lambda document, arrays: arrays["trainer.parameters"].fill(np.nan)),
     "an array less": rewritten(lambda document, arrays: arrays.pop("optimizer.second")),
     "an array more": rewritten(lambda document, arrays: arrays.update(extra=np.zeros(3))),
     "a shorter array": rewritten(lambda document, arrays: arrays.update({"average._mean": np.zeros(3)})),

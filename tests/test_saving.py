@@ -127,6 +127,22 @@ def test_partial_fit_goes_on_from_the_file(Estimator, solver, random_state, path
     assert loaded.t_ == model.t_
 
 
+def test_partial_fit_goes_on_from_the_file_after_set_weights(path):
+    model = small(LSTMRegressor).partial_fit(CUBE, NUMBERS)
+    loaded = saved_and_loaded(model.set_weights(model.get_weights()), path)
+    for each in [model, loaded]:
+        each.partial_fit(CUBE, NUMBERS)
+    assert_same_bits(loaded.predict(CUBE), model.predict(CUBE))
+
+
+def test_a_folder_of_the_machine_that_fits_is_not_saved(path, tmp_path):
+    model = small(LSTMRegressor, checkpoint=tmp_path / "checkpoints").fit(CUBE, NUMBERS)
+    model.save(path)
+    loaded = sklstm.load(path)
+    assert loaded.checkpoint is None
+    assert_same_bits(loaded.predict(CUBE), model.predict(CUBE))
+
+
 def test_warm_start_goes_on_from_the_file(path):
     model = small(LSTMRegressor, warm_start=True).fit(CUBE, NUMBERS)
     loaded = saved_and_loaded(model, path)

@@ -125,6 +125,15 @@ def test_permissions_are_those_of_open_or_of_the_file_before(path, tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_a_private_file_is_private_while_it_is_written(tmp_path):
+    path = tmp_path / ("a" * 250)
+    path.touch(mode=0o600)
+    with storage.written_whole(path) as file:
+        file.write(b"new")
+        assert [each.stat().st_mode & 0o777 for each in tmp_path.iterdir()] == [0o600, 0o600]
+    assert path.read_bytes() == b"new"
+
+
 def test_a_link_stays_a_link(path, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(path)

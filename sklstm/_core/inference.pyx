@@ -56,20 +56,25 @@ def state_size(const int64_t[::1] layout):
     cdef const stack_t* stack = <const stack_t*> &layout[0]
     cdef const layer_t* layers = <const layer_t*> (stack + 1)
     cdef const layer_t* top = layers + stack.n_layers - 1
+    cdef Py_ssize_t size = _n_state(stack, layers)
+    return size, size - top.H - top.C
+
+
+cdef inline Py_ssize_t _n_state(const stack_t* stack, const layer_t* layers) noexcept nogil:
     cdef Py_ssize_t size = 0, k
     for k in range(stack.n_layers):
         size += layers[k].H + layers[k].C
-    return size, size - top.H - top.C
+    return size
 
 
 def scratch_size(const int64_t[::1] layout):
     """Numbers that one thread needs: what cells work on, and for each layer the state and the inputs of some steps."""
     cdef const stack_t* stack = <const stack_t*> &layout[0]
     cdef const layer_t* layers = <const layer_t*> (stack + 1)
-    cdef Py_ssize_t widest = 0, size = 0, k
+    cdef Py_ssize_t widest = 0, size = _n_state(stack, layers), k
     for k in range(stack.n_layers):
         widest = max(widest, layers[k].Z)
-        size += layers[k].H + layers[k].C + STEPS * layers[k].K
+        size += STEPS * layers[k].K
     return BLOCK_ROWS * (size + widest)
 
 
@@ -77,9 +82,7 @@ def scratch_size(const int64_t[::1] layout):
 cdef inline void _copy_state(
     const stack_t* stack, const layer_t* layers, Py_ssize_t n, floating* rows, floating* by_layer, bint back,
 ) noexcept nogil:
-    cdef Py_ssize_t size = 0, column = 0, width, r, k, part
-    for k in range(stack.n_layers):
-        size += layers[k].H + layers[k].C
+    cdef Py_ssize_t size = _n_state(stack, layers), column = 0, width, r, k, part
     for k in range(stack.n_layers):
         for part in range(2):
             width = layers[k].C if part else layers[k].H
@@ -102,14 +105,12 @@ cdef void _run_block(
 ) noexcept nogil:
     cdef const layer_t* layer
     cdef dropout_t dropout = dropout_t(0, 0, 0)
-    cdef Py_ssize_t rows = n, size = 0, segment, first, k
+    cdef Py_ssize_t rows = n, size = _n_state(stack, layers), segment, first, k
     cdef floating* states = scratch
     cdef floating* xh
     cdef floating* x_above
     cdef floating* z
     cdef floating* state
-    for k in range(stack.n_layers):
-        size += layers[k].H + layers[k].C
     _copy_state(stack, layers, n, state_rows, states, False)
 
     for segment in range((lengths[0] - begin + STEPS - 1) // STEPS):
