@@ -7,7 +7,7 @@ from .kernels cimport panel, product, vector_tanh
 from .types cimport head_t
 
 
-# What a softmax over time needs to know of the steps before: its largest score, and the sum of all exp(score - largest).
+# What a softmax over time needs of the steps before: its largest score, and the sum of all exp(score - largest).
 cdef struct softmax_t:
     double largest
     double total
@@ -33,8 +33,8 @@ cdef inline void attention_scores(
         scores[t] = <floating> score
 
 
-# sums = sum over the steps so far of exp(e_t - largest) h_t. Where a step's score is the largest, what was summed before
-# shrinks: so no step is needed twice (Milakov and Gimelshein 2018).
+# sums = sum over the steps so far of exp(e_t - largest) h_t. Where a step's score is the largest, what was summed
+# before shrinks: so no step is needed twice (Milakov and Gimelshein 2018).
 cdef inline void add_weighted(
     Py_ssize_t D, floating score, const floating* h, bint first, softmax_t* softmax,
     floating* sums,                        # (D,)  in and out

@@ -154,8 +154,8 @@ cdef enum input_t:
 INPUTS = {"values": VALUES, "tokens": TOKENS, "decaying": DECAYING}
 
 
-# What a step of n streams reads and writes. Pointers without a type are to numbers of the network's precision. A stream's
-# rows of these tables are all that it remembers, so that streams that are stepped at once do not meet.
+# What a step of n streams reads and writes. Pointers without a type are to numbers of the network's precision. A
+# stream's rows of these tables are all that it remembers, so that streams that are stepped at once do not meet.
 cdef struct stepper_t:
     const stack_t* stack
     const head_t* head
@@ -278,12 +278,12 @@ cdef Py_ssize_t _first_wrong(const stepper_t* s) noexcept nogil:
 
 cdef void _step(const stepper_t* s, Py_ssize_t block, int thread, const floating* params) noexcept nogil:
     cdef Py_ssize_t first = block * BLOCK_ROWS, n = min(BLOCK_ROWS, s.n - first), r
-    cdef Py_ssize_t D = s.head.D, P = s.head.P, O = s.head.O, F = s.F
+    cdef Py_ssize_t D = s.head.D, P = s.head.P, n_outputs = s.head.O, F = s.F
     cdef const layer_t* layers = <const layer_t*> (s.stack + 1)
     cdef const floating* packed = <const floating*> s.packed
     cdef floating* state = <floating*> s.state + first * s.state_size
     cdef floating* features = <floating*> s.features + first * P
-    cdef floating* out = <floating*> s.out + first * O
+    cdef floating* out = <floating*> s.out + first * n_outputs
     cdef floating* gamma = <floating*> s.gamma + first * layers.H if s.input == DECAYING else NULL
     cdef double* rows = s.rows + first * 2 * s.n_inputs
     # As step 1 of sequences of two: what was at step 0 is what changes are from.
@@ -299,11 +299,11 @@ cdef void _step(const stepper_t* s, Py_ssize_t block, int thread, const floating
         _pool(s, first + r, state + r * s.state_size + s.h_column, features + r * P, params)
         if s.skips:
             _skip(s, s.x + (first + r) * F, features + r * P + D)
-        memcpy(out + r * O, params + s.head.b, O * sizeof(floating))
-    product(n, O, P, features, P, packed + s.head.packed, P * panel(packed), out, O, 1)
+        memcpy(out + r * n_outputs, params + s.head.b, n_outputs * sizeof(floating))
+    product(n, n_outputs, P, features, P, packed + s.head.packed, P * panel(packed), out, n_outputs, 1)
     for r in range(n):
-        predict_one(<link_t> s.link, O, s.n_each, out + r * O, s.target_scale, s.target_shift,
-                    s.y + (first + r) * n_predicted(<link_t> s.link, O, s.n_each))
+        predict_one(<link_t> s.link, n_outputs, s.n_each, out + r * n_outputs, s.target_scale, s.target_shift,
+                    s.y + (first + r) * n_predicted(<link_t> s.link, n_outputs, s.n_each))
         s.n_steps[first + r] += 1
 
 
