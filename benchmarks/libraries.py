@@ -2,6 +2,7 @@
 
 An adapter turns a problem and the weights of a network of ours into functions without arguments: `step` takes one
 training step (gather, forward, loss, back, clipping, Adam) and returns its loss; `prediction` returns the outputs.
+`stepping` turns a fitted model into a function of one time step that returns the prediction so far, and keeps a state.
 `threads` are the numbers of threads worth trying, `cells` what it is compared in. What an adapter has no function for,
 its library is not compared in.
 """
@@ -61,6 +62,10 @@ class Sklstm:
         sequences, (shift, scale) = as_sequences(problem.data()[0]), problem.scaling
         network.fixed = True
         return lambda: network.predict(sequences, shift, scale, n_threads)
+
+    @staticmethod
+    def stepping(model):
+        return model.stream().step
 
 
 class PyTorch:
@@ -132,6 +137,21 @@ class PyTorch:
 
         return predict
 
+    @classmethod
+    def stepping(cls, model):
+        import torch
+
+        module, state = cls.with_weights(model._network).eval(), None
+        torch.set_num_threads(1)
+
+        def step(x):
+            nonlocal state
+            with torch.inference_mode():
+                h, state = module.layer(torch.from_numpy(x)[None, None], state)
+                return module.linear(h).item()
+
+        return step
+
 
 class Keras:
     """Keras with JAX below, compiled; it chooses its threads itself."""
@@ -185,9 +205,15 @@ class OnnxRuntime:
         return lambda: session.run(None, {"X": X})[0]
 
     @classmethod
-    def stepping(cls, network):
-        """A session that also takes a state, h and c (1, n_sequences, n_units), and returns the one after."""
-        return cls._session(network, 1, state=["h", "c"])
+    def stepping(cls, model):
+        zeros = np.zeros((1, 1, *model._network.architecture.hidden_layer_sizes), dtype=np.float32)
+        session, state = cls._session(model._network, 1, state=["h", "c"]), [zeros, zeros]
+
+        def step(x):
+            y, *state[:] = session.run(None, {"X": x[None, None], "h": state[0], "c": state[1]})
+            return y[0, 0]
+
+        return step
 
     @staticmethod
     def _session(network, n_threads, state=()):

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from libraries import OnnxRuntime, PyTorch, available
+from libraries import available
 from problems import Problem
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
@@ -33,44 +33,6 @@ def fitted(problem, **options):
         return model.set_params(**options).fit(X, targets)
 
 
-def sklstm_steps(model):
-    """A function of one time step that returns a prediction, and one that begins anew."""
-    stream = model.stream()
-    return stream.step, stream.reset
-
-
-def pytorch_steps(model):
-    """The same of nn.LSTM."""
-    import torch
-
-    module, state = PyTorch.with_weights(model._network).eval(), [None]
-    torch.set_num_threads(1)
-
-    def step(x):
-        with torch.inference_mode():
-            h, state[0] = module.layer(torch.from_numpy(x)[None, None], state[0])
-            return module.linear(h).item()
-
-    return step, lambda: state.__setitem__(0, None)
-
-
-def onnx_steps(model):
-    """The same of ONNX Runtime's LSTM operator."""
-    network = model._network
-    session, (n_units,) = OnnxRuntime.stepping(network), network.architecture.hidden_layer_sizes
-    zeros = np.zeros((1, 1, n_units), dtype=np.float32)
-    state = [zeros, zeros]
-
-    def step(x):
-        y, *state[:] = session.run(None, {"X": x[None, None], "h": state[0], "c": state[1]})
-        return y[0, 0]
-
-    return step, lambda: state.__setitem__(slice(None), [zeros, zeros])
-
-
-STEPPING = {"sklstm": sklstm_steps, "PyTorch": pytorch_steps, "ONNX Runtime": onnx_steps}
-
-
 def streams(seconds):
     """Single steps of one stream, in each library that is there, and steps of many streams beside a whole batch."""
     return {"one": _one(seconds), "forms": _forms(seconds), "in_c": _in_c(), "many": _many(seconds)}
@@ -78,15 +40,14 @@ def streams(seconds):
 
 def _one(seconds):
     model, x = fitted(ONE), ONE.data()[0][0]
-    there, _ = available()
-    libraries = {library.name: STEPPING[library.name](model) for library in there if library.name in STEPPING}
+    libraries = [library for library in available()[0] if hasattr(library, "stepping")]
     expected = model.predict(x[None])[0]
-    for name, (step, reset) in libraries.items():
+    for library in libraries:
+        step = library.stepping(model)
         y = [step(row) for row in x][-1]
-        reset()
         if not np.isclose(y, expected, rtol=1e-3, atol=1e-5):
-            raise RuntimeError(f"{name} computes something else: {y} instead of {expected}")
-    return _timed({name: (step, x[0]) for name, (step, _) in libraries.items()}, seconds)
+            raise RuntimeError(f"{library.name} computes something else: {y} instead of {expected}")
+    return _timed({library.name: (library.stepping(model), x[0]) for library in libraries}, seconds)
 
 
 def _timed(steps, seconds):
