@@ -181,6 +181,29 @@ def test_opsets(target_opset):
     assert_close(found, model.predict(X))
 
 
+@pytest.mark.parametrize("target_opset", [13, 15])
+@pytest.mark.parametrize(
+    "imputer",
+    [
+        SequenceImputer(),
+        SequenceImputer("linear"),
+        SequenceImputer("mean", add_elapsed=True),
+        SequenceUnion([("last", SequenceImputer()), ("line", SequenceImputer("linear"))]),
+        "passthrough",
+    ],
+    ids=["forward", "linear", "elapsed", "union", "decay"],
+)
+def test_loops_behind_what_hides_the_number_of_axes(imputer, target_opset):
+    X = padded(gaps=0.3)
+    decay = {"missing": "decay"} if imputer == "passthrough" else {}
+    model = make_pipeline(SequenceScaler("quantile"), imputer, LSTMRegressor(4, max_iter=2, **decay))
+    model.fit(X, targets(X))
+    assert_close(outputs(session(model, target_opset=target_opset), X)["predictions"], model.predict(X))
+    table = padded([T] * 20, n_features=1, gaps=0.3)[:, :, 0]
+    model.set_params(sequencescaler=StandardScaler()).fit(table, np.nansum(table, axis=1))
+    assert_close(outputs(session(model, target_opset=target_opset), table)["predictions"], model.predict(table))
+
+
 def test_a_step_that_cannot_be_converted_is_named():
     X = padded()
     flat = make_pipeline(SequenceFeatures(["mean"]), LSTMRegressor(4, max_iter=2)).fit(X, targets(X))

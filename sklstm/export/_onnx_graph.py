@@ -135,9 +135,10 @@ class _Body(Graph):
 
 
 def _value(name, dtype):
+    """What a loop reads or leaves, (batch, .): ONNX Runtime cannot always find out that there are two axes."""
     from onnx import helper
 
-    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), None)
+    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), [None, None])
 
 
 class Batch:
