@@ -76,6 +76,15 @@ def test_lengths_that_are_required():
     assert_close(found["predictions"], model.predict(X))
 
 
+@pytest.mark.parametrize("sequence_lens", ["optional", "required"])
+@pytest.mark.parametrize("lengths", [[3], [3] * 19], ids=["one", "one too few"])
+def test_each_sequence_has_its_own_length(lengths, sequence_lens):
+    X = padded([T] * 20)
+    graph = session(trained(LSTMRegressor, X, targets(X)), sequence_lens=sequence_lens)
+    with pytest.raises(Exception, match="Non-zero status code returned while running Reshape"):
+        outputs(graph, X, lengths)
+
+
 def test_tables():
     X = padded([T] * 20, n_features=1)[:, :, 0]
     model = trained(LSTMRegressor, X, X.sum(axis=1), True)

@@ -76,6 +76,33 @@ def test_imputer(strategy, fill_value, options):
     assert_close(through(imputer, X, LENGTHS), padded_like(expected, X))
 
 
+@pytest.mark.parametrize("method", ["standard", "robust", "minmax", "quantile"])
+def test_a_large_mean_keeps_its_digits_through_a_scaler(method):
+    X = padded() + np.float32(1e5)
+    scaler = SequenceScaler(method).fit(X)
+    assert_close(through(scaler, X), padded_like(scaler.transform(X), X))
+
+
+REFUSERS = {
+    "clip": [SequenceScaler(clip=2.0)],
+    "quantile": [SequenceScaler("quantile")],
+    "selector": [SequenceSelector([0, 2])],
+    "union": [SequenceUnion([("one", SequenceSelector([0])), ("other", SequenceSelector([2]))])],
+    "imputer": [SequenceImputer(), SequenceScaler()],
+}
+
+
+@pytest.mark.parametrize("steps", REFUSERS.values(), ids=REFUSERS)
+def test_what_predict_refuses_has_no_prediction_behind_transformers(steps):
+    X = padded([T] * 6)
+    times = np.tile(np.arange(T, dtype=np.float64), (6, 1))
+    model = make_pipeline(*steps, LSTMRegressor(4, max_iter=2)).fit(as_sequences(X, times=times), targets(X))
+    expected = model.predict(as_sequences(X, times=times))
+    X[0, 2, 1], X[1, 5, 1], times[3, 4], times[4, 2] = np.inf, -np.inf, 0, np.nan
+    expected[[0, 1, 3, 4]] = np.nan
+    assert_close(outputs(session(model, times=True), X, times=times)["predictions"], expected)
+
+
 def test_elapsed_times_are_those_that_are_passed():
     X = padded(gaps=0.5)
     times = np.cumsum(np.random.RandomState(0).exponential(size=X.shape[:2]), axis=1)
