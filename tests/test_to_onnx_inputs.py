@@ -3,6 +3,7 @@
 import numpy as np
 import onnx
 import pytest
+import skl2onnx
 from checks import slow_to_converge
 from numpy.testing import assert_array_equal
 from sklearn.pipeline import make_pipeline
@@ -94,3 +95,30 @@ def test_tables():
     )
     behind_others = make_pipeline(StandardScaler(), LSTMRegressor(4, max_iter=2)).fit(X, X.sum(axis=1))
     assert_close(outputs(session(behind_others), X)["predictions"], behind_others.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sequence_lens": True}, 'sequence_lens must be "optional"'),
+        ({"dtype": "float16"}, 'dtype must be "float32"'),
+        (
+            {"target_opset": 11},
+            f"target_opset must be a whole number from 13 to {skl2onnx.__max_supported_opset__}, .* got 11",
+        ),
+        (
+            {"target_opset": np.int64(skl2onnx.__max_supported_opset__ + 1)},
+            f"13 to {skl2onnx.__max_supported_opset__}, .* got np.int64",
+        ),
+        ({"target_opset": 15.0}, r"got 15\.0"),
+    ],
+)
+def test_parameters(options, message):
+    X = padded()
+    with pytest.raises(ValueError, match=message):
+        to_onnx(trained(LSTMRegressor, X, targets(X)), **options)
+
+
+def test_a_number_of_numpy_is_an_opset():
+    X = padded()
+    assert to_onnx(trained(LSTMRegressor, X, targets(X)), target_opset=np.int64(13)).opset_import[0].version == 13

@@ -7,7 +7,7 @@ import skl2onnx
 from checks import slow_to_converge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from test_to_onnx import LENGTHS, T, assert_close, assert_equal, labels, outputs, padded, session, targets
 
 from sklstm import LSTMClassifier, LSTMRegressor, as_sequences, to_onnx
@@ -113,6 +113,23 @@ def test_elapsed_times_are_those_that_are_passed():
         )
         model = steps.fit(sequences, targets(X))
         assert_close(outputs(session(model, times=True), X, times=times)["predictions"], model.predict(sequences))
+
+
+@pytest.mark.parametrize(
+    ("step", "counts"),
+    [
+        (SequenceImputer("mean", add_elapsed=True), True),
+        (SequenceUnion([("one", make_pipeline(SequenceScaler(), SequenceImputer("linear")))]), True),
+        (SequenceImputer(add_indicator=True), False),
+    ],
+    ids=["elapsed", "linear", "neither"],
+)
+def test_times_are_asked_for_where_they_count(step, counts):
+    X = padded(gaps=0.3)
+    times = np.tile(2.0 * np.arange(T), (len(X), 1))
+    for sequences, has_times in [(as_sequences(X, times=times), counts), (X, False)]:
+        model = make_pipeline(step, LSTMRegressor(4, max_iter=1)).fit(sequences, targets(X))
+        assert ("times" in [each.name for each in session(model).get_inputs()]) is has_times
 
 
 PIPELINES = {
@@ -239,6 +256,24 @@ def test_a_step_that_cannot_be_converted_is_named():
     union = SequenceUnion([("all", make_pipeline(SequenceSelector([0]), Doubled()))])
     with pytest.raises(ValueError, match=r"The step Doubled\(\) cannot be converted"):
         to_onnx(make_pipeline(union, LSTMRegressor(4, max_iter=2)).fit(X, targets(X)))
+
+
+def test_unions_of_which_a_part_hands_everything_on():
+    X = padded()
+    nothing = SequenceUnion([("all", "passthrough")])
+    union = SequenceUnion([("all", nothing), ("first", SequenceSelector([0]))])
+    assert_equal(make_pipeline(union, LSTMRegressor(4, max_iter=2)).fit(X, targets(X)), X)
+    union = SequenceUnion([("all", nothing), ("again", nothing)])
+    with pytest.raises(ValueError, match=r"SequenceUnion\((.|\n)*\) only repeats features: leave it out"):
+        to_onnx(make_pipeline(union, LSTMRegressor(4, max_iter=2)).fit(X, targets(X)))
+
+
+def test_what_skl2onnx_cannot_convert_is_said():
+    X = padded([T] * 20, n_features=1)[:, :, 0]
+    scaler = QuantileTransformer(n_quantiles=5, output_distribution="normal")
+    model = make_pipeline(scaler, LSTMRegressor(4, max_iter=2)).fit(X, X.sum(axis=1))
+    with pytest.raises(ValueError, match=r"QuantileTransformer(.|\n)* cannot be converted to ONNX: .*normal"):
+        to_onnx(model)
 
 
 class Doubled(SequenceScaler):

@@ -342,6 +342,8 @@ def classes_of(estimator):
     """The labels in a type of ONNX: int64, double precision or texts."""
     classes = np.arange(2) if estimator._multilabel else estimator.classes_
     if classes.dtype.kind in "biu":
+        if classes.max() > np.iinfo(np.int64).max:
+            raise ValueError(f"The labels must fit into int64 for ONNX, but classes_ has {classes.max()}.")
         return classes.astype(np.int64)
     if classes.dtype.kind == "f":
         return classes.astype(np.float64)
