@@ -14,6 +14,8 @@ from sklstm import LSTMClassifier, LSTMRegressor, to_onnx
 
 pytestmark = slow_to_converge
 
+LAST = skl2onnx.__max_supported_opset__
+
 
 @pytest.mark.parametrize(
     "options", [{}, {"pooling": "attention", "bidirectional": True}, {"missing": "decay"}], ids=str
@@ -104,11 +106,11 @@ def test_tables():
         ({"dtype": "float16"}, 'dtype must be "float32"'),
         (
             {"target_opset": 11},
-            f"target_opset must be a whole number from 13 to {skl2onnx.__max_supported_opset__}, .* got 11",
+            f"target_opset must be a whole number from 13 to {LAST}, .* got 11",
         ),
         (
-            {"target_opset": np.int64(skl2onnx.__max_supported_opset__ + 1)},
-            f"13 to {skl2onnx.__max_supported_opset__}, .* got np.int64",
+            {"target_opset": np.int64(LAST + 1)},
+            f"13 to {LAST}, .* got np.int64",
         ),
         ({"target_opset": 15.0}, r"got 15\.0"),
     ],

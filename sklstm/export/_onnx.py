@@ -186,7 +186,8 @@ def register_skl2onnx():
 
     Afterwards ``skl2onnx.to_onnx`` and ``skl2onnx.convert_sklearn`` convert them, and pipelines with them, from a first
     input (batch, time, features). A second one of type int32 is taken for the sequences' lengths, one of double
-    precision (batch, time) for the times of the steps: :func:`~sklstm.to_onnx` says what they are for.
+    precision (batch, time) for the times of the steps: :func:`~sklstm.to_onnx` says what they are for. From an example
+    in place of types, skl2onnx takes the number of time steps for that of all sequences.
 
     Raises
     ------
@@ -197,12 +198,13 @@ def register_skl2onnx():
     --------
     >>> import numpy as np
     >>> import skl2onnx
+    >>> from skl2onnx.common.data_types import FloatTensorType
     >>> from sklstm import LSTMClassifier
     >>> from sklstm.export import register_skl2onnx
     >>> X = np.random.default_rng(0).normal(size=(40, 10, 3)).astype(np.float32)
     >>> model = LSTMClassifier(8, max_iter=5, random_state=0).fit(X, X[:, -1, 0] > 0)
     >>> register_skl2onnx()
-    >>> converted = skl2onnx.to_onnx(model, X[:1], target_opset=15)
+    >>> converted = skl2onnx.to_onnx(model, initial_types=[("X", FloatTensorType([None, None, 3]))], target_opset=15)
     >>> [output.name for output in converted.graph.output]
     ['label', 'probabilities']
     """
