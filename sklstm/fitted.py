@@ -165,7 +165,8 @@ class FittedNetworkMixin:
         What else was learnt stays: classes, the record of training, the state of the random generator. `partial_fit`
         and, with ``warm_start=True``, `fit` go on from the new weights; moments that the optimizer kept from one
         `partial_fit` to the next belonged to the old ones, and are dropped. Copies and streams that were made before
-        keep the old weights.
+        keep the old weights. Do not call it while another thread predicts with the same estimator, which could find
+        some of the old ones beside some of the new: set them in a copy, and exchange that for the estimator.
 
         Parameters
         ----------

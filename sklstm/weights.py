@@ -58,10 +58,13 @@ def check_names(argument, given, expected, advice=""):
 
 def checked(name, array, shape, dtype=np.float64):
     """An array of real, finite numbers of this shape, in this type; a ValueError says what else it is."""
+    advice = ""
+    if hasattr(array, "detach"):  # a tensor of PyTorch, which may take part in training
+        array, advice = array.detach(), " (of a tensor, pass .float().cpu())"
     try:
         array = np.asarray(array)
-    except ValueError as error:
-        raise ValueError(f"{name} must be an array of shape {shape}: {error}") from error
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ValueError(f"{name} must be an array of shape {shape}{advice}: {error}") from error
     if array.dtype.kind not in "iuf":
         raise ValueError(f"{name} must hold real numbers, got an array of type {array.dtype}.")
     if array.shape != shape:

@@ -3,6 +3,7 @@
 import numpy as np
 import onnx
 import pytest
+import skl2onnx
 from checks import slow_to_converge
 from numpy.testing import assert_array_equal
 from sklearn.pipeline import make_pipeline
@@ -12,6 +13,8 @@ from test_to_onnx import LENGTHS, F, T, assert_close, labels, outputs, padded, s
 from sklstm import LSTMClassifier, LSTMRegressor, to_onnx
 
 pytestmark = slow_to_converge
+
+LAST = skl2onnx.__max_supported_opset__
 
 
 @pytest.mark.parametrize(
@@ -76,6 +79,15 @@ def test_lengths_that_are_required():
     assert_close(found["predictions"], model.predict(X))
 
 
+@pytest.mark.parametrize("sequence_lens", ["optional", "required"])
+@pytest.mark.parametrize("lengths", [[3], [3] * 19], ids=["one", "one too few"])
+def test_each_sequence_has_its_own_length(lengths, sequence_lens):
+    X = padded([T] * 20)
+    graph = session(trained(LSTMRegressor, X, targets(X)), sequence_lens=sequence_lens)
+    with pytest.raises(Exception, match="Non-zero status code returned while running Reshape"):
+        outputs(graph, X, lengths)
+
+
 def test_tables():
     X = padded([T] * 20, n_features=1)[:, :, 0]
     model = trained(LSTMRegressor, X, X.sum(axis=1), True)
@@ -85,3 +97,30 @@ def test_tables():
     )
     behind_others = make_pipeline(StandardScaler(), LSTMRegressor(4, max_iter=2)).fit(X, X.sum(axis=1))
     assert_close(outputs(session(behind_others), X)["predictions"], behind_others.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sequence_lens": True}, 'sequence_lens must be "optional"'),
+        ({"dtype": "float16"}, 'dtype must be "float32"'),
+        (
+            {"target_opset": 11},
+            f"target_opset must be a whole number from 13 to {LAST}, .* got 11",
+        ),
+        (
+            {"target_opset": np.int64(LAST + 1)},
+            f"13 to {LAST}, .* got np.int64",
+        ),
+        ({"target_opset": 15.0}, r"got 15\.0"),
+    ],
+)
+def test_parameters(options, message):
+    X = padded()
+    with pytest.raises(ValueError, match=message):
+        to_onnx(trained(LSTMRegressor, X, targets(X)), **options)
+
+
+def test_a_number_of_numpy_is_an_opset():
+    X = padded()
+    assert to_onnx(trained(LSTMRegressor, X, targets(X)), target_opset=np.int64(13)).opset_import[0].version == 13

@@ -7,7 +7,7 @@ import skl2onnx
 from checks import slow_to_converge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from test_to_onnx import LENGTHS, T, assert_close, assert_equal, labels, outputs, padded, session, targets
 
 from sklstm import LSTMClassifier, LSTMRegressor, as_sequences, to_onnx
@@ -76,6 +76,33 @@ def test_imputer(strategy, fill_value, options):
     assert_close(through(imputer, X, LENGTHS), padded_like(expected, X))
 
 
+@pytest.mark.parametrize("method", ["standard", "robust", "minmax", "quantile"])
+def test_a_large_mean_keeps_its_digits_through_a_scaler(method):
+    X = padded() + np.float32(1e5)
+    scaler = SequenceScaler(method).fit(X)
+    assert_close(through(scaler, X), padded_like(scaler.transform(X), X))
+
+
+REFUSERS = {
+    "clip": [SequenceScaler(clip=2.0)],
+    "quantile": [SequenceScaler("quantile")],
+    "selector": [SequenceSelector([0, 2])],
+    "union": [SequenceUnion([("one", SequenceSelector([0])), ("other", SequenceSelector([2]))])],
+    "imputer": [SequenceImputer(), SequenceScaler()],
+}
+
+
+@pytest.mark.parametrize("steps", REFUSERS.values(), ids=REFUSERS)
+def test_what_predict_refuses_has_no_prediction_behind_transformers(steps):
+    X = padded([T] * 6)
+    times = np.tile(np.arange(T, dtype=np.float64), (6, 1))
+    model = make_pipeline(*steps, LSTMRegressor(4, max_iter=2)).fit(as_sequences(X, times=times), targets(X))
+    expected = model.predict(as_sequences(X, times=times))
+    X[0, 2, 1], X[1, 5, 1], times[3, 4], times[4, 2] = np.inf, -np.inf, 0, np.nan
+    expected[[0, 1, 3, 4]] = np.nan
+    assert_close(outputs(session(model, times=True), X, times=times)["predictions"], expected)
+
+
 def test_elapsed_times_are_those_that_are_passed():
     X = padded(gaps=0.5)
     times = np.cumsum(np.random.RandomState(0).exponential(size=X.shape[:2]), axis=1)
@@ -86,6 +113,23 @@ def test_elapsed_times_are_those_that_are_passed():
         )
         model = steps.fit(sequences, targets(X))
         assert_close(outputs(session(model, times=True), X, times=times)["predictions"], model.predict(sequences))
+
+
+@pytest.mark.parametrize(
+    ("step", "counts"),
+    [
+        (SequenceImputer("mean", add_elapsed=True), True),
+        (SequenceUnion([("one", make_pipeline(SequenceScaler(), SequenceImputer("linear")))]), True),
+        (SequenceImputer(add_indicator=True), False),
+    ],
+    ids=["elapsed", "linear", "neither"],
+)
+def test_times_are_asked_for_where_they_count(step, counts):
+    X = padded(gaps=0.3)
+    times = np.tile(2.0 * np.arange(T), (len(X), 1))
+    for sequences, has_times in [(as_sequences(X, times=times), counts), (X, False)]:
+        model = make_pipeline(step, LSTMRegressor(4, max_iter=1)).fit(sequences, targets(X))
+        assert ("times" in [each.name for each in session(model).get_inputs()]) is has_times
 
 
 PIPELINES = {
@@ -120,7 +164,9 @@ def test_pipelines(steps, Estimator):
     assert_equal(model, X, lengths)
     # As skl2onnx itself converts it, with padding alone.
     register_skl2onnx()
-    found = outputs(session(skl2onnx.to_onnx(model, X[:1], target_opset=18)), X)
+    types = [("X", skl2onnx.common.data_types.FloatTensorType([None, None, X.shape[2]]))]
+    X = X[:, :5]  # and no number of time steps of its own
+    found = outputs(session(skl2onnx.to_onnx(model, initial_types=types, target_opset=18)), X)
     if Estimator is LSTMRegressor:
         assert_close(found["predictions"], model.predict(X))
     else:
@@ -181,6 +227,29 @@ def test_opsets(target_opset):
     assert_close(found, model.predict(X))
 
 
+@pytest.mark.parametrize("target_opset", [13, 15])
+@pytest.mark.parametrize(
+    "imputer",
+    [
+        SequenceImputer(),
+        SequenceImputer("linear"),
+        SequenceImputer("mean", add_elapsed=True),
+        SequenceUnion([("last", SequenceImputer()), ("line", SequenceImputer("linear"))]),
+        "passthrough",
+    ],
+    ids=["forward", "linear", "elapsed", "union", "decay"],
+)
+def test_loops_behind_what_hides_the_number_of_axes(imputer, target_opset):
+    X = padded(gaps=0.3)
+    decay = {"missing": "decay"} if imputer == "passthrough" else {}
+    model = make_pipeline(SequenceScaler("quantile"), imputer, LSTMRegressor(4, max_iter=2, **decay))
+    model.fit(X, targets(X))
+    assert_close(outputs(session(model, target_opset=target_opset), X)["predictions"], model.predict(X))
+    table = padded([T] * 20, n_features=1, gaps=0.3)[:, :, 0]
+    model.set_params(sequencescaler=StandardScaler()).fit(table, np.nansum(table, axis=1))
+    assert_close(outputs(session(model, target_opset=target_opset), table)["predictions"], model.predict(table))
+
+
 def test_a_step_that_cannot_be_converted_is_named():
     X = padded()
     flat = make_pipeline(SequenceFeatures(["mean"]), LSTMRegressor(4, max_iter=2)).fit(X, targets(X))
@@ -189,6 +258,24 @@ def test_a_step_that_cannot_be_converted_is_named():
     union = SequenceUnion([("all", make_pipeline(SequenceSelector([0]), Doubled()))])
     with pytest.raises(ValueError, match=r"The step Doubled\(\) cannot be converted"):
         to_onnx(make_pipeline(union, LSTMRegressor(4, max_iter=2)).fit(X, targets(X)))
+
+
+def test_unions_of_which_a_part_hands_everything_on():
+    X = padded()
+    nothing = SequenceUnion([("all", "passthrough")])
+    union = SequenceUnion([("all", nothing), ("first", SequenceSelector([0]))])
+    assert_equal(make_pipeline(union, LSTMRegressor(4, max_iter=2)).fit(X, targets(X)), X)
+    union = SequenceUnion([("all", nothing), ("again", nothing)])
+    with pytest.raises(ValueError, match=r"SequenceUnion\((.|\n)*\) only repeats features: leave it out"):
+        to_onnx(make_pipeline(union, LSTMRegressor(4, max_iter=2)).fit(X, targets(X)))
+
+
+def test_what_skl2onnx_cannot_convert_is_said():
+    X = padded([T] * 20, n_features=1)[:, :, 0]
+    scaler = QuantileTransformer(n_quantiles=5, output_distribution="normal")
+    model = make_pipeline(scaler, LSTMRegressor(4, max_iter=2)).fit(X, X.sum(axis=1))
+    with pytest.raises(ValueError, match=r"QuantileTransformer(.|\n)* cannot be converted to ONNX: .*normal"):
+        to_onnx(model)
 
 
 class Doubled(SequenceScaler):

@@ -232,7 +232,7 @@ def test_layers_by_the_names_they_have_in_the_module():
 
 CANNOT = {
     'cell="peephole"': {"cell": "peephole"},
-    "skip_connection=True": {"skip_connection": True},
+    "a skip connection, .*: fit one with skip_connection=False": {"skip_connection": True},
     'missing="decay"': {"missing": "decay", "gaps": True},
     'pooling="attention"': {"pooling": "attention"},
 }
@@ -259,6 +259,59 @@ def test_a_model_that_they_have_no_layers_for(Framework, message):
 def test_gates_that_a_simple_network_has_not():
     model, _ = fitted(sizes=(5,), cell="rnn", recurrent_activation="hard_sigmoid", skip_connection=False)
     assert len(to_pytorch(model)) == 6
+
+
+def with_two_outputs(Framework, weights, of_weight=2):
+    """The same classifier, with an output for each of its two classes."""
+    W, b = weights[-2:] if Framework is Keras else (weights["linear.weight"].T, weights["linear.bias"])
+    W, b = np.hstack([W + 1, 3 * W + 1])[:, :of_weight], np.append(b, 3 * b)
+    return [*weights[:-2], W, b] if Framework is Keras else {**weights, "linear.weight": W.T, "linear.bias": b}
+
+
+@FRAMEWORKS
+def test_two_classes_may_have_an_output_each(Framework):
+    X, y = np.random.RandomState(0).normal(size=(20, 6, 3)), np.arange(20) % 2
+    model = LSTMClassifier(5, max_iter=1, random_state=0).fit(X, y)
+    scores, weights = model.decision_function(X), Framework.to(model)
+    assert_close(Framework.back(model, with_two_outputs(Framework, weights)).decision_function(X), 2 * scores)
+    regressor, _ = problem("lstm")
+    for wrong, of_weight in [(model, 1), (regressor, 2)]:
+        with pytest.raises(ValueError, match="must have the shape"):
+            Framework.back(wrong, with_two_outputs(Framework, weights, of_weight))
+
+
+def test_modules_themselves_have_no_prefix():
+    model, X = problem("lstm")
+    rnn = torch.nn.LSTM(3, 5, batch_first=True)
+    state_dict = to_pytorch(model, rnn="")
+    assert [*rnn.state_dict()] == [*state_dict][:4]
+    assert_allclose(from_pytorch(model, state_dict, rnn="").predict(X), model.predict(X), rtol=1e-6)
+    assert [*to_pytorch(model, linear="")][4:] == ["weight", "bias"]
+    assert next(iter(to_pytorch(problem("tokens")[0], embedding=""))) == "weight"
+
+
+def test_parameters_that_take_part_in_training():
+    model, X = problem("lstm")
+    network = PyTorch(model, X)
+    from_pytorch(model, dict(network._module.named_parameters()))
+    assert_close(predicted(model, X), network(X))
+
+
+@pytest.mark.parametrize("options", [{"dtype": torch.bfloat16}, {"device": "meta"}], ids=str)
+def test_tensors_that_numpy_cannot_read(options):
+    model, _ = problem("lstm")
+    state_dict = {**to_pytorch(model), "linear.bias": torch.zeros(1, requires_grad=True, **options)}
+    with pytest.raises(
+        ValueError, match=r"linear.bias must be an array of shape \(1,\) \(of a tensor, pass \.float\(\)\.cpu\(\)\): "
+    ):
+        from_pytorch(model, state_dict)
+
+
+def test_a_gru_of_keras_that_resets_before():
+    model, X = problem("gru")
+    weights = keras.Sequential([layers.Input(X.shape[1:]), layers.GRU(5, reset_after=False), layers.Dense(1)])
+    with pytest.raises(ValueError, match=r"weights\[2\], layer_0 bias, has one axis: a GRU with reset_after=False"):
+        from_keras(model, weights.get_weights())
 
 
 @FRAMEWORKS

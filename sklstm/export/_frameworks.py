@@ -5,6 +5,7 @@ outputs are standardised targets. Both are linear, so that they go into the weig
 """
 
 import numpy as np
+from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from ..fitted import FittedNetworkMixin
@@ -23,9 +24,13 @@ def check_convertible(model, framework):
         )
     check_is_fitted(model)
     architecture = model._network.architecture
+    if architecture.skip_connection:
+        raise ValueError(
+            f"{framework} has no layers for a model with a skip connection, which skip_connection=True makes, and "
+            '"auto" where it found that one helps: fit one with skip_connection=False.'
+        )
     reasons = {
         f'cell="{architecture.cell}"': architecture.cell not in CELLS,
-        'skip_connection=True, or what skip_connection="auto" has found,': architecture.skip_connection,
         'missing="decay"': architecture.missing == "decay",
         'pooling="attention"': architecture.pooling == "attention",
     }
@@ -74,6 +79,17 @@ def _from_outputs(model):
     if "target.scale" in weights and model.n_outputs_ == len(weights["target.scale"]):
         return weights["target.scale"], weights["target.shift"]
     return 1.0, 0.0
+
+
+def scores_both_classes(model, bias):
+    """Whether another library's classifier has an output for each of two classes, of which here one is enough."""
+    has_one = is_classifier(model) and not model._multilabel and model.n_outputs_ == 1
+    return has_one and getattr(bias, "shape", None) == (2,)
+
+
+def second_less_first(array):
+    """Of the outputs (last axis) of two classes one: the logistic function makes of it what softmax makes of both."""
+    return array[..., 1:] - array[..., :1]
 
 
 class GateOrder:

@@ -4,7 +4,14 @@ import numpy as np
 
 from ..layout import layers
 from ..weights import checked
-from ._frameworks import GateOrder, check_convertible, raw_weights, set_raw_weights
+from ._frameworks import (
+    GateOrder,
+    check_convertible,
+    raw_weights,
+    scores_both_classes,
+    second_less_first,
+    set_raw_weights,
+)
 
 # Update, reset, new content: here new content, reset, update for the inputs, and reset, update, new content for the
 # state.
@@ -79,10 +86,11 @@ def from_keras(model, weights):
     ----------
     model : LSTMRegressor or LSTMClassifier
         As :func:`to_keras` takes it, of the Keras model's sizes. To make one, fit it to a few sequences with
-        ``max_iter=1``. It is changed in place.
+        ``max_iter=1`` and, of a regressor, ``skip_connection=False``. It is changed in place.
 
     weights : list of array
-        What the Keras model's ``get_weights`` returns, of layers as :func:`to_keras` lists them.
+        What the Keras model's ``get_weights`` returns, of layers as :func:`to_keras` lists them. For two classes the
+        dense layer may also have two outputs, of which softmax makes probabilities.
 
     Returns
     -------
@@ -120,9 +128,13 @@ def from_keras(model, weights):
         raise ValueError(
             f"weights must hold {len(expected)} arrays, {', '.join(name for name, _ in expected)}, got {len(weights)}."
         )
+    shapes = [like.shape for _, like in expected]
+    both = scores_both_classes(model, weights[-1])
+    if both:
+        shapes[-2:] = [(*shapes[-2][:-1], 2), (2,)]
     theirs = iter(
-        checked(f"weights[{k}], {name},", array, like.shape)
-        for k, (array, (name, like)) in enumerate(zip(weights, expected, strict=True))
+        _checked(f"weights[{k}], {name},", array, shape)
+        for k, (array, (name, _), shape) in enumerate(zip(weights, expected, shapes, strict=True))
     )
     found, gates = {}, GateOrder(model._network.architecture.cell, *GRU)
     if model._network.architecture.embedding_dim is not None:
@@ -131,8 +143,17 @@ def from_keras(model, weights):
         W_x, W_h, biases = next(theirs), next(theirs), next(theirs)
         b, b_h = biases if biases.ndim == 2 else (biases, np.zeros_like(biases))
         found |= gates.ours(name, W_x, W_h, b, b_h)
-    found["output.W"], found["output.b"] = theirs
+    found["output.W"], found["output.b"] = map(second_less_first, theirs) if both else theirs
     return set_raw_weights(model, found)
+
+
+def _checked(name, array, shape):
+    if name.endswith(" bias,") and len(shape) == 2 and getattr(array, "ndim", None) == 1:
+        raise ValueError(
+            f"{name} has one axis: a GRU with reset_after=False computes something else. Build and train it with "
+            "reset_after=True."
+        )
+    return checked(name, array, shape)
 
 
 def _named(model):

@@ -4,6 +4,7 @@ onnx and skl2onnx are optional, and what converts is imported with the first con
 """
 
 from importlib.util import find_spec
+from numbers import Integral
 
 import numpy as np
 from sklearn.pipeline import make_pipeline
@@ -18,7 +19,7 @@ FIRST_OPSET = 13
 UNKNOWN_LENGTHS = np.array([-1], np.int32)
 
 
-def to_onnx(estimator, *, sequence_lens="optional", times=None, dtype="float32", target_opset=DEFAULT_OPSET):
+def to_onnx(model, *, sequence_lens="optional", times=None, dtype="float32", target_opset=DEFAULT_OPSET):
     """Convert a fitted model, or a pipeline that ends in one, to ONNX.
 
     The graph computes in single precision what `predict`, and for a classifier `predict_proba`, compute. It has the
@@ -28,7 +29,7 @@ def to_onnx(estimator, *, sequence_lens="optional", times=None, dtype="float32",
       first form, trailing time steps that are NaN in every feature are padding;
     - ``sequence_lens``, int32 (batch,): how many time steps each sequence has, in place of padding with NaN. What
       stands behind them in ``X`` is ignored, and a step that is NaN before the end is a gap. Where it is -1, padding
-      tells;
+      tells. One length does not stand for those of several sequences: runtimes end with an error;
     - ``times``, float64 (batch, time), if asked for;
 
     and the outputs
@@ -38,13 +39,14 @@ def to_onnx(estimator, *, sequence_lens="optional", times=None, dtype="float32",
     - of a classifier, ``label`` and ``probabilities``, the first as int64, as double precision if the labels are
       fractions, or as texts; with several labels a sequence it is 0 or 1 for each.
 
-    Batch and time are of any size. With ``return_sequences=True`` there is a time axis behind that of the batch, with
-    NaN for padding. A sequence that `predict` refuses, with a gap, an infinity, or no time steps at all, has NaN, too.
-    The label is then the least int64, NaN or an empty text.
+    Batch and time are of any size from 1 on: of no sequences, or of no time steps at all, (batch, 0, features),
+    ONNX Runtime may end the process. With ``return_sequences=True`` there is a time axis behind that of the batch, with
+    NaN for padding. A sequence that `predict` refuses, with a gap, an infinity, times that go back, or no time steps,
+    has NaN, too. The label is then the least int64, NaN or an empty text.
 
     Parameters
     ----------
-    estimator : LSTMRegressor, LSTMClassifier, Pipeline or fitted search
+    model : LSTMRegressor, LSTMClassifier, Pipeline or fitted search
         The fitted model. In front of it, a pipeline may have :class:`~sklstm.preprocessing.SequenceImputer`,
         :class:`~sklstm.preprocessing.SequenceScaler`, :class:`~sklstm.preprocessing.SequenceSelector` and, over tables
         of one feature, transformers that skl2onnx can convert.
@@ -55,20 +57,21 @@ def to_onnx(estimator, *, sequence_lens="optional", times=None, dtype="float32",
         padding is with NaN.
 
     times : bool or None, default=None
-        Whether the graph has the input `times`. None adds it where the model was fitted with ``missing="decay"`` on
-        sequences with times. An imputer with `add_elapsed` or ``strategy="linear"`` needs ``True``, if its sequences
-        have times: by default a step is a unit of time. The unit of datetimes is hours.
+        Whether the graph has the input `times`. None adds it where times count and the sequences of `fit` had some:
+        with ``missing="decay"``, and behind an imputer with `add_elapsed` or ``strategy="linear"``. Without the input
+        such an imputer takes a step for a unit of time. The unit of datetimes is hours.
 
     dtype : {"float32", "float64"}, default="float32"
         The type of ``X``.
 
     target_opset : int, default=15
-        The version of ONNX's operators, 13 or later. That of the default, ONNX Runtime has known since 1.10.
+        The version of ONNX's operators, from 13 to the latest that skl2onnx knows. That of the default, ONNX Runtime
+        has known since 1.10.
 
     Returns
     -------
-    model : onnx.ModelProto
-        The graph, checked.
+    converted : onnx.ModelProto
+        The graph, checked. ``path.write_bytes(converted.SerializeToString())`` writes it to a file.
 
     Raises
     ------
@@ -100,18 +103,17 @@ def to_onnx(estimator, *, sequence_lens="optional", times=None, dtype="float32",
     >>> np.allclose(predictions, model.predict(X[:5]), atol=1e-5)
     True
     """
-    _check_parameters(sequence_lens, dtype, target_opset)
     register_skl2onnx()
+    _check_parameters(sequence_lens, dtype, target_opset)
     import onnx
-    from skl2onnx import convert_sklearn
 
-    from ._onnx_converters import convertible, first_reader
+    from ._onnx_converters import convertible, first_reader, time_counts
 
-    steps, model = convertible(estimator)
-    inputs = _inputs(first_reader(steps, model), model, sequence_lens, times, dtype)
-    converted = convert_sklearn(
-        make_pipeline(*steps, model), type(model).__name__, initial_types=inputs, target_opset=target_opset
-    )
+    steps, model = convertible(model)
+    if times is None:
+        times = model._has_times and (model.missing == "decay" or time_counts(steps))
+    inputs = _inputs(first_reader(steps, model), sequence_lens, times, dtype)
+    converted = _converted(make_pipeline(*steps, model), type(model).__name__, inputs, int(target_opset))
     _name_dimensions(converted.graph, sequence_lens)
     if sequence_lens == "optional" and "sequence_lens" in dict(inputs):
         converted.graph.initializer.append(onnx.numpy_helper.from_array(UNKNOWN_LENGTHS, "sequence_lens"))
@@ -124,16 +126,28 @@ def _check_parameters(sequence_lens, dtype, target_opset):
         raise ValueError(f'sequence_lens must be "optional", "required" or None, got {sequence_lens!r}.')
     if dtype not in ("float32", "float64"):
         raise ValueError(f'dtype must be "float32" or "float64", got {dtype!r}.')
-    if not isinstance(target_opset, int) or target_opset < FIRST_OPSET:
-        raise ValueError(f"target_opset must be a whole number from {FIRST_OPSET} on, got {target_opset!r}.")
+    from skl2onnx import __max_supported_opset__ as last
+
+    if not isinstance(target_opset, Integral) or not FIRST_OPSET <= target_opset <= last:
+        raise ValueError(
+            f"target_opset must be a whole number from {FIRST_OPSET} to {last}, the latest of this skl2onnx, got "
+            f"{target_opset!r}."
+        )
 
 
-def _inputs(first, model, sequence_lens, times, dtype):
+def _converted(pipeline, name, inputs, target_opset):
+    from skl2onnx import convert_sklearn
+
+    try:
+        return convert_sklearn(pipeline, name, initial_types=inputs, target_opset=target_opset)
+    except RuntimeError as error:  # also of what skl2onnx has no form for
+        raise ValueError(f"{pipeline!r} cannot be converted to ONNX: {error}") from error
+
+
+def _inputs(first, sequence_lens, times, dtype):
     """Names and types of the graph's inputs."""
     from skl2onnx.common import data_types
 
-    if times is None:
-        times = model.missing == "decay" and model._has_times
     of_values = data_types.FloatTensorType if dtype == "float32" else data_types.DoubleTensorType
     inputs = [("X", of_values(_shape_of_input(first)))]
     if not hasattr(first, "_n_features"):
@@ -172,7 +186,8 @@ def register_skl2onnx():
 
     Afterwards ``skl2onnx.to_onnx`` and ``skl2onnx.convert_sklearn`` convert them, and pipelines with them, from a first
     input (batch, time, features). A second one of type int32 is taken for the sequences' lengths, one of double
-    precision (batch, time) for the times of the steps: :func:`~sklstm.to_onnx` says what they are for.
+    precision (batch, time) for the times of the steps: :func:`~sklstm.to_onnx` says what they are for. From an example
+    in place of types, skl2onnx takes the number of time steps for that of all sequences.
 
     Raises
     ------
@@ -183,12 +198,13 @@ def register_skl2onnx():
     --------
     >>> import numpy as np
     >>> import skl2onnx
+    >>> from skl2onnx.common.data_types import FloatTensorType
     >>> from sklstm import LSTMClassifier
     >>> from sklstm.export import register_skl2onnx
     >>> X = np.random.default_rng(0).normal(size=(40, 10, 3)).astype(np.float32)
     >>> model = LSTMClassifier(8, max_iter=5, random_state=0).fit(X, X[:, -1, 0] > 0)
     >>> register_skl2onnx()
-    >>> converted = skl2onnx.to_onnx(model, X[:1], target_opset=15)
+    >>> converted = skl2onnx.to_onnx(model, initial_types=[("X", FloatTensorType([None, None, 3]))], target_opset=15)
     >>> [output.name for output in converted.graph.output]
     ['label', 'probabilities']
     """

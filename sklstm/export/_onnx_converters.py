@@ -64,8 +64,12 @@ def register():
 
 
 def convertible(estimator):
-    """The steps before a model, and the model, all of which can be converted."""
+    """The steps before a model, and the model, all of which have a converter."""
     steps, model = take_apart(estimator)
+    if not _has_converter(model):
+        raise ValueError(
+            f"The model {model!r} cannot be converted to ONNX: only LSTMRegressor and LSTMClassifier themselves can."
+        )
     check_network(model._network.architecture)
     behind_ours = False
     for step in steps:
@@ -77,9 +81,28 @@ def convertible(estimator):
 def first_reader(steps, model):
     """What reads the values first: it knows how many features they have."""
     first = [*steps, model][0]
-    while isinstance(first, SequenceUnion):
-        first = next(steps[0] for steps in _parts(first) if steps)
-    return first
+    reader = _reader_in(first)
+    if reader is None:
+        raise ValueError(f"{first!r} only repeats features: leave it out, or give a part a transformer.")
+    return reader
+
+
+def _reader_in(step):
+    """What reads the values first; None where all parts of a union hand everything on."""
+    if not isinstance(step, SequenceUnion):
+        return step
+    readers = (_reader_in(steps[0]) for steps in _parts(step) if steps)
+    return next((reader for reader in readers if reader is not None), None)
+
+
+def time_counts(steps):
+    """Whether steps look at how far apart the time steps are."""
+    for step in steps:
+        if isinstance(step, SequenceUnion) and any(map(time_counts, _parts(step))):
+            return True
+        if isinstance(step, SequenceImputer) and (step.add_elapsed or step.strategy == "linear"):
+            return True
+    return False
 
 
 def _parts(union):
@@ -91,11 +114,15 @@ def _is_ours(step):
     return isinstance(step, SequenceTransformer | SequenceUnion)
 
 
-def _check_step(step, behind_ours):
+def _has_converter(estimator):
     from skl2onnx import supported_converters
     from skl2onnx._supported_operators import sklearn_operator_name_map
 
-    if sklearn_operator_name_map.get(type(step)) not in supported_converters():
+    return sklearn_operator_name_map.get(type(estimator)) in supported_converters()
+
+
+def _check_step(step, behind_ours):
+    if not _has_converter(step):
         raise ValueError(
             f"The step {step!r} cannot be converted to ONNX. Leave it out of the pipeline, and do what it does before "
             "the graph is run."

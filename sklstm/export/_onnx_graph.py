@@ -135,9 +135,10 @@ class _Body(Graph):
 
 
 def _value(name, dtype):
+    """What a loop reads or leaves, (batch, .): ONNX Runtime cannot always find out that there are two axes."""
     from onnx import helper
 
-    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), None)
+    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), [None, None])
 
 
 class Batch:
@@ -160,7 +161,8 @@ class Batch:
     Attributes
     ----------
     X : str
-        The values, (batch, time, features), NaN in the padding.
+        The values, (batch, time, features), NaN in the padding. A sequence that `predict` refuses for an infinity or
+        its times is nothing but padding, also for the steps that follow: a transformer could make a number of it.
     lens, lens64 : str
         Lengths (batch,), as int32 and int64.
     n_steps, steps : str
@@ -177,16 +179,37 @@ class Batch:
         self.steps = graph.Range(np.array(0), self.n_steps, np.array(1))
         lengths = self._everything(X) if rank == 2 else self._without_padding(X)
         if lens is not None:
-            given = graph.cast(lens, np.int64)
+            given = self._one_of_each(graph.cast(lens, np.int64), X)
             lengths = graph.Where(graph.Less(given, np.array(0)), lengths, given)
+        self._end_at(lengths, X)
+        self._end_at(graph.Where(self._refused(), np.array(0), lengths), X)
+
+    def _end_at(self, lengths, X):
+        graph = self.graph
         self.lens64, self.lens = lengths, graph.cast(lengths, np.int32)
         self.mask = graph.Less(graph.Unsqueeze(self.steps, np.array([0, 2])), self.column(lengths))
         self.X = self.where_there(X, np.nan)
 
-    def _everything(self, X):
+    def _refused(self):
+        """Which sequences have infinities, or times that go back or are missing, and so no time steps here."""
         graph = self.graph
-        n_sequences = graph.Slice(graph.Shape(X), np.array([0]), np.array([1]))
-        return graph.Expand(self.n_steps, n_sequences)
+        wrong = graph.sum(graph.cast(graph.IsInf(self.X), np.int64), 1, 2)
+        if self.times is not None:
+            backwards = graph.And(self.mask, graph.Not(graph.GreaterOrEqual(self.gaps(), 0.0)))
+            wrong = graph.Add(wrong, graph.sum(graph.cast(backwards, np.int64), 1, 2))
+        return graph.Greater(wrong, np.array(0))
+
+    def _n_sequences(self, X):
+        return self.graph.Slice(self.graph.Shape(X), np.array([0]), np.array([1]))
+
+    def _one_of_each(self, lengths, X):
+        """The lengths; other than those left out, that is negative ones, they must be as many as the sequences."""
+        graph = self.graph
+        left_out = graph.Less(graph.max(lengths, axis=0), np.array(0))
+        return graph.Reshape(lengths, graph.Where(left_out, graph.Shape(lengths), self._n_sequences(X)))
+
+    def _everything(self, X):
+        return self.graph.Expand(self.n_steps, self._n_sequences(X))
 
     def _without_padding(self, X):
         graph = self.graph

@@ -81,20 +81,18 @@ class NetworkGraph:
 
     def _valid(self):
         graph, batch = self._graph, self._batch
-        n_wrong = graph.sum(graph.cast(self._wrong(), np.int64), 1, 2)
-        has_steps = graph.And(graph.Greater(batch.lens64, np.array(0)), graph.LessOrEqual(batch.lens64, batch.n_steps))
-        valid = graph.And(graph.Equal(n_wrong, np.array(0)), has_steps)
+        valid = graph.And(graph.Greater(batch.lens64, np.array(0)), graph.LessOrEqual(batch.lens64, batch.n_steps))
+        if self._architecture.missing == "error":
+            n_wrong = graph.sum(graph.cast(self._wrong(), np.int64), 1, 2)
+            valid = graph.And(graph.Equal(n_wrong, np.array(0)), valid)
         if self._architecture.return_sequences:
             return graph.And(batch.column(valid), batch.mask)
         return graph.Unsqueeze(valid, np.array([1]))
 
     def _wrong(self):
-        """Which values, or times, are none that `predict` takes."""
-        graph, batch, values = self._graph, self._batch, self._values
-        if self._architecture.missing == "decay":
-            ascends = graph.GreaterOrEqual(batch.gaps(), 0.0)
-            return graph.Or(graph.IsInf(values), graph.And(batch.mask, graph.Not(ascends)))
-        wrong = graph.IsNaN(graph.Sub(values, values))  # as it is of infinity, too
+        """Which values are gaps, or no tokens."""
+        graph, values = self._graph, self._values
+        wrong = graph.IsNaN(values)
         if self._architecture.embedding_dim:
             broken = graph.Not(graph.Equal(values, graph.Floor(values)))
             wrong = graph.Or(wrong, graph.Or(broken, graph.Less(values, 0.0)))
@@ -344,6 +342,8 @@ def classes_of(estimator):
     """The labels in a type of ONNX: int64, double precision or texts."""
     classes = np.arange(2) if estimator._multilabel else estimator.classes_
     if classes.dtype.kind in "biu":
+        if classes.max() > np.iinfo(np.int64).max:
+            raise ValueError(f"The labels must fit into int64 for ONNX, but classes_ has {classes.max()}.")
         return classes.astype(np.int64)
     if classes.dtype.kind == "f":
         return classes.astype(np.float64)

@@ -4,7 +4,14 @@ from collections.abc import Mapping
 
 from ..layout import layers
 from ..weights import check_names, checked
-from ._frameworks import GateOrder, check_convertible, raw_weights, set_raw_weights
+from ._frameworks import (
+    GateOrder,
+    check_convertible,
+    raw_weights,
+    scores_both_classes,
+    second_less_first,
+    set_raw_weights,
+)
 
 # Reset, update, new content: here new content, reset, update for the inputs, and as there for the state.
 GRU = [1, 2, 0], [0, 1, 2]
@@ -33,9 +40,9 @@ def to_pytorch(model, *, rnn="rnn", linear="linear", embedding="embedding"):
         or "rnn" with `activation` "tanh" or "relu".
 
     rnn, linear, embedding : str, default="rnn", "linear", "embedding"
-        What the module's layers are called. The embedding, which there is with `embedding_dim`, is an
-        ``nn.Embedding(n, embedding_dim)`` of ``n = model.vocabulary_size_ + 1`` tokens; the last stands for all that
-        are unknown.
+        What the module's layers are called; "" is the module itself. The embedding, which there is with
+        `embedding_dim`, is an ``nn.Embedding(n, embedding_dim)`` of ``n = model.vocabulary_size_ + 1`` tokens; the last
+        stands for all that are unknown.
 
     Returns
     -------
@@ -69,12 +76,12 @@ def to_pytorch(model, *, rnn="rnn", linear="linear", embedding="embedding"):
     gates = _gates(model)
     weights, found = raw_weights(model), {}
     if "embedding.W" in weights:
-        found[f"{embedding}.weight"] = weights["embedding.W"]
+        found[_named(embedding, "weight")] = weights["embedding.W"]
     for name, suffix in _suffixes(model):
         W_x, W_h, b, b_h = gates.theirs(weights, name)
         for part, array in zip(PARTS, (W_x.T, W_h.T, b, b_h), strict=True):
-            found[f"{rnn}.{part}_{suffix}"] = array
-    found[f"{linear}.weight"], found[f"{linear}.bias"] = weights["output.W"].T, weights["output.b"]
+            found[_named(rnn, f"{part}_{suffix}")] = array
+    found[_named(linear, "weight")], found[_named(linear, "bias")] = weights["output.W"].T, weights["output.b"]
     return {name: checked(name, array, array.shape, model._network.dtype) for name, array in found.items()}
 
 
@@ -88,14 +95,15 @@ def from_pytorch(model, state_dict, *, rnn="rnn", linear="linear", embedding="em
     ----------
     model : LSTMRegressor or LSTMClassifier
         As :func:`to_pytorch` takes it, of the module's sizes. To make one, fit it to a few sequences with
-        ``max_iter=1``. It is changed in place.
+        ``max_iter=1`` and, of a regressor, ``skip_connection=False``. It is changed in place.
 
     state_dict : dict of str to array
-        What ``module.state_dict()`` returns; tensors need not be made arrays. All weights of the model, and nothing
-        else.
+        What ``module.state_dict()`` returns; tensors need not be made arrays, if they are on the CPU. All weights of
+        the model, and nothing else. For two classes the output layer may also have two outputs, of which softmax makes
+        probabilities.
 
     rnn, linear, embedding : str, default="rnn", "linear", "embedding"
-        What the module's layers are called.
+        What the module's layers are called; "" is the module itself.
 
     Returns
     -------
@@ -127,17 +135,29 @@ def from_pytorch(model, state_dict, *, rnn="rnn", linear="linear", embedding="em
     True
     """
     gates, expected = _gates(model), to_pytorch(model, rnn=rnn, linear=linear, embedding=embedding)
+    shapes = {name: array.shape for name, array in expected.items()}
+    W, b = _named(linear, "weight"), _named(linear, "bias")
     if not isinstance(state_dict, Mapping):
         raise TypeError(f"state_dict must be a dict of arrays, got {type(state_dict).__name__}.")
     check_names("state_dict", state_dict, expected)
-    theirs = {name: checked(name, state_dict[name], array.shape) for name, array in expected.items()}
-    weights = {"output.W": theirs[f"{linear}.weight"].T, "output.b": theirs[f"{linear}.bias"]}
-    if f"{embedding}.weight" in theirs:
-        weights["embedding.W"] = theirs[f"{embedding}.weight"]
+    both = scores_both_classes(model, state_dict[b])
+    if both:
+        shapes |= {W: (2, *shapes[W][1:]), b: (2,)}
+    theirs = {name: checked(name, state_dict[name], shape) for name, shape in shapes.items()}
+    weights = {"output.W": theirs[W].T, "output.b": theirs[b]}
+    if both:
+        weights = {name: second_less_first(array) for name, array in weights.items()}
+    if _named(embedding, "weight") in theirs:
+        weights["embedding.W"] = theirs[_named(embedding, "weight")]
     for name, suffix in _suffixes(model):
-        W_x, W_h, b, b_h = (theirs[f"{rnn}.{part}_{suffix}"] for part in PARTS)
+        W_x, W_h, b, b_h = (theirs[_named(rnn, f"{part}_{suffix}")] for part in PARTS)
         weights |= gates.ours(name, W_x.T, W_h.T, b, b_h)
     return set_raw_weights(model, weights)
+
+
+def _named(layer, part):
+    """A key of the state_dict; "" is the module itself."""
+    return f"{layer}.{part}" if layer else part
 
 
 def _gates(model):
