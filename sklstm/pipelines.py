@@ -19,7 +19,7 @@ def take_apart(estimator):
             estimator = estimator.steps[-1][1]
         else:
             raise ValueError(
-                "estimator must be an LSTMRegressor or an LSTMClassifier, or a Pipeline or a fitted search that ends "
+                "The model must be an LSTMRegressor or an LSTMClassifier, or a Pipeline or a fitted search that ends "
                 f"in one, got {whole!r}."
             )
     check_is_fitted(estimator)
@@ -33,12 +33,12 @@ def prepared(steps, X):
     return X
 
 
-def stream(estimator, n_streams=1):
+def stream(model, n_streams=1):
     """Make a stream of a fitted model or pipeline: it takes one time step at a time, and predicts after each.
 
     Parameters
     ----------
-    estimator : LSTMRegressor, LSTMClassifier, Pipeline or fitted search
+    model : LSTMRegressor, LSTMClassifier, Pipeline or fitted search
         A pipeline of :class:`~sklstm.preprocessing.SequenceImputer` (but for ``strategy="linear"``),
         :class:`~sklstm.preprocessing.SequenceScaler`, :class:`~sklstm.preprocessing.TimeFeatures` and
         :class:`~sklstm.preprocessing.SequenceSelector`, also in a :class:`~sklstm.preprocessing.SequenceUnion`, that
@@ -72,4 +72,4 @@ def stream(estimator, n_streams=1):
     >>> bool(risk == model.predict_proba(X[:1])[0, 1])
     True
     """
-    return Stream(*take_apart(estimator), n_streams)
+    return Stream(*take_apart(model), n_streams)
