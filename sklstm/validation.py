@@ -45,8 +45,8 @@ def as_sequences(X, *, feature_names=None, times=None):
     ------
     ValueError
         If there are no sequences, one of them has no time steps, another number of features than the first or another
-        number of dimensions, if values are not real numbers, or if names or times do not go with them. NaN and infinity
-        are let through here: transformers may want them; estimators do not.
+        number of dimensions, if values are not real numbers or are a masked array, or if names or times do not go with
+        them. NaN and infinity are let through here: transformers may want them; estimators do not.
 
     Examples
     --------
