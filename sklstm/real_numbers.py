@@ -46,7 +46,8 @@ def first_other(values):
     """Place and value of the first element of an array that is neither a real number nor missing; None without one."""
     for place, value in np.ndenumerate(values):
         try:
-            float("text" if isinstance(value, str | bytes) else 0 if value is None or is_na(value) else value)
+            is_missing, is_other = value is None or is_na(value), isinstance(value, str | bytes) or np.ndim(value)
+            float(0 if is_missing else "other" if is_other else value)
         except (TypeError, ValueError, OverflowError):
             return place, value
     return None

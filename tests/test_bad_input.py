@@ -92,6 +92,10 @@ UNUSABLE = {
     "complex": (CUBE + 1j, ["Complex data not supported"]),
     "complex in a list": ([CUBE[0], CUBE[1] + 1j], ["Complex data not supported", "equence 1 of X"]),
     "an object in a list": ([CUBE[0], [[1, {}]]], ["equence 1 of X", "real numbers, got {}"]),
+    "arrays in an array": (
+        [object_array([np.ones(1), np.ones(1)])],
+        ["equence 0 of X", "real numbers, got array([1.])"],
+    ),
     "a number beyond float64": ([[[10**400, 1.0]]], ["equence 0 of X", "real numbers, got 1000"]),
     "None among sequences": ([CUBE[0], None], ["element 1 of X", "scalar"]),
     "a list of numbers": ([1.0, 2.0], ["element 0 of X is a scalar", "Reshape your data"]),
