@@ -12,7 +12,8 @@ from .base import BaseLSTM
 from .docs import shared_documentation
 from .losses import BinaryLogLoss, MultinomialLogLoss
 from .metrics import sequence_scorer
-from .steps import missing, reject
+from .real_numbers import reject_masked
+from .steps import missing, reject, reject_ragged
 
 __all__ = ["LSTMClassifier"]
 
@@ -262,10 +263,14 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
 
     def _encode_targets(self, y, reset, place, classes=None):
         expected = "y must hold one label a sequence, or 0 and 1 for each of several labels"
+        reject_masked(y, "y")
         try:
             y = check_array(y, dtype=None, ensure_2d=False, ensure_all_finite=False, input_name="y", estimator=self)
         except ValueError as error:
+            reject_ragged(y, expected)
             raise ValueError(f"{expected}: {error}") from error
+        if y.dtype == object:
+            reject_ragged(y, expected)
         advice = "give such time steps any label, and the weight 0" if self.return_sequences else "leave such out"
         reject(missing(y), "NaN or None", place, advice)
         y = check_array(y, dtype=None, ensure_2d=False, input_name="y", estimator=self)  # infinity is left to reject

@@ -15,8 +15,8 @@ from .docs import shared_documentation
 from .linear import fit_linear_models, telling_steps
 from .losses import REGRESSION_LOSSES, GaussianNLL, Huber, Quantile
 from .metrics import sequence_scorer
-from .sequences import real_array
-from .steps import reject
+from .real_numbers import real_array
+from .steps import reject, reject_ragged
 from .threads import effective_n_threads
 
 __all__ = ["LSTMRegressor"]
@@ -251,7 +251,11 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
         return REGRESSION_LOSSES[self.loss]()
 
     def _encode_targets(self, y, reset, place):
-        y = real_array(y, "y")
+        try:
+            y = real_array(y, "y")
+        except ValueError:
+            reject_ragged(y, "y must hold a number a sequence, or as many for each")
+            raise
         if y.ndim > 2:
             raise ValueError(
                 "y must have the shape (n_sequences,) or (n_sequences, n_outputs), or with return_sequences=True one "

@@ -130,6 +130,9 @@ def load(path):
     ValueError
         If the file is not one that `save` has written, is damaged, or comes from a version that is too new.
 
+    TypeError
+        If `path` is not a path, but for example an open file.
+
     OSError
         If the file cannot be opened.
 
@@ -137,6 +140,8 @@ def load(path):
     --------
     save : Save it; with an example.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path must be a str or a Path, got {type(path).__name__}.")
     document, arrays = storage.read(path)
     try:
         return _model_of(document, arrays)
@@ -179,6 +184,8 @@ def _check_format(document):
 def _said_of(estimator, writer, prefix, name):
     """What there is to say of an estimator, which messages call by name, and its parameters with a prefix."""
     cls = type(estimator)
+    if hasattr(estimator, "best_estimator_"):
+        raise ValueError(f"{name} is a search, which sklstm.save does not know: save its best_estimator_.")
     if cls not in CLASSES.values():
         raise ValueError(
             f"{name} is {cls.__module__}.{cls.__qualname__}, which sklstm.save does not know: it takes estimators and "

@@ -9,6 +9,8 @@ from numbers import Integral
 
 import numpy as np
 
+from .real_numbers import real_array
+
 __all__ = ["Sequences"]
 
 
@@ -385,33 +387,3 @@ def place(offsets, step):
     """In words, where a row of the table of all time steps is."""
     sequence = np.searchsorted(offsets, step, side="right") - 1
     return f"sequence {sequence}, time step {step - offsets[sequence]}"
-
-
-def real_array(values, name):
-    """An array of floats of a computing type; anything that is not real numbers is an error that calls it by `name`."""
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise ValueError(
-            f"{name} is itself ragged: its elements, such as the features of a time step, differ in number."
-        ) from error
-    if array.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported: {name} has dtype {array.dtype}.")
-    if array.dtype == np.float32 or array.dtype == np.float64:
-        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
-    if array.dtype == np.float16:
-        return array.astype(np.float32)
-    reject_text(array, name)
-    try:
-        return array.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{name} must hold real numbers, but some of its elements are of another type.") from error
-
-
-def reject_text(array, name):
-    if array.dtype.kind in "USTmMV":
-        raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}.")
-    if array.dtype.kind == "O" and array.ndim:
-        text = next((value for value in array.flat if isinstance(value, str | bytes)), None)
-        if text is not None:
-            raise ValueError(f"{name} must hold real numbers, got {text!r}.")

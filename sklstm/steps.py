@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .sequences import Sequences, place, real_array
+from .real_numbers import is_na, real_array, reject_masked
+from .sequences import Sequences, place
 from .validation import is_list
 
 
@@ -30,6 +31,7 @@ class StepForm:
         """
         if isinstance(values, Sequences):
             values = list(values)
+        reject_masked(values, name)
         values = np.asarray(values) if hasattr(values, "shape") else values
         if isinstance(values, np.ndarray) and (values.dtype != object or values.ndim > 1):
             return self._from_array(values, name)
@@ -38,6 +40,8 @@ class StepForm:
         except ValueError as error:
             raise ValueError(f"{name} must hold an array of numbers or labels for each sequence of X.") from error
         padded = self._width is not None
+        for i, value in enumerate(values):
+            reject_masked(value, f"{name}[{i}]")
         for i, (array, length) in enumerate(zip(arrays, self._lengths, strict=True)):
             if array.ndim == 0 or not (len(array) == length or (padded and len(array) == self._width)):
                 found = "is a single value" if array.ndim == 0 else f"has {len(array)} time steps"
@@ -99,8 +103,16 @@ class StepForm:
 def missing(targets):
     """Where targets are NaN or None."""
     if targets.dtype == object:
-        return np.vectorize(lambda target: target is None or target != target, otypes=[bool])(targets)
+        return np.vectorize(lambda target: target is None or is_na(target) or target != target, otypes=[bool])(targets)
     return np.isnan(targets) if targets.dtype.kind == "f" else np.zeros(targets.shape, dtype=bool)
+
+
+def reject_ragged(y, expected):
+    """Raise a ValueError that says what is expected if targets have different shapes, as those of time steps do."""
+    if len({np.asarray(target, dtype=object).shape for target in y}) > 1:
+        raise ValueError(
+            f"{expected}; it holds targets of different lengths. For one at each time step say return_sequences=True."
+        )
 
 
 def reject(wrong, what, place, advice):

@@ -2,9 +2,8 @@
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from copy import copy, deepcopy
-from datetime import UTC
+from datetime import UTC, date
 from numbers import Integral
 from threading import Lock
 from weakref import WeakSet
@@ -13,7 +12,7 @@ import numpy as np
 
 from .network_stream import NetworkStream
 from .preprocessing._streams import InTurn, stream_of
-from .sequences import real_array
+from .real_numbers import first_other, real_array
 
 DOUBLE, SINGLE = np.dtype(np.float64), np.dtype(np.float32)
 
@@ -121,14 +120,14 @@ class Stream:
         Parameters
         ----------
         x : array-like of shape (n_streams, n_features) or, of one stream, (n_features,) or dict
-            The values. NaN is a missing value where the pipeline fills gaps or the model has ``missing="decay"``. Where
-            the model knows names of features, those of a data frame or a series are checked, and of one stream a dict
-            may say values by name.
+            The values. NaN, None and pandas.NA are missing values where the pipeline fills gaps or the model has
+            ``missing="decay"``. Where the model knows names of features, those of a data frame or a series are checked,
+            and of one stream a dict may say values by name.
 
-        time : number or datetime, or array-like of shape (n_streams,), default=None
-            When the step was taken, not before the one before; datetimes with a time zone are brought to UTC. None
-            means one step after the other, a unit of time apart. It counts for what fills gaps and for
-            ``missing="decay"``, where all steps of a sequence have times, or none.
+        time : number, datetime or date, or array-like of shape (n_streams,), default=None
+            When the step was taken, not before the one before; datetimes with a time zone are brought to UTC, and a
+            date is its midnight. None means one step after the other, a unit of time apart. It counts for what fills
+            gaps and for ``missing="decay"``, where all steps of a sequence have times, or none.
 
         out : ndarray of float64, default=None
             Where to write the result, of its shape: no memory is then allocated. None makes a new array.
@@ -145,7 +144,7 @@ class Stream:
             If `x`, `time` or `out` are not what they should be. The stream then stays as it was.
         """
         if type(x) is not np.ndarray or (x.dtype is not DOUBLE and x.dtype is not SINGLE):
-            x = real_array(self._by_position(x), "x")
+            x = self._real(self._by_position(x))
         try:
             inputs, y = self._views[x.shape]
         except KeyError:
@@ -165,6 +164,20 @@ class Stream:
             out[...] = y
             return out
 
+    def _real(self, x):
+        """The values as floats; a ValueError names the feature that has something else."""
+        try:
+            return real_array(x, "x")
+        except ValueError as error:
+            values = np.asarray(x, dtype=object)
+            other = first_other(values.reshape(self.n_streams, -1)) if values.shape in self._views else None
+            if other is None:
+                raise
+            (stream, feature), value = other
+            where = f"feature {feature if self.feature_names_in_ is None else repr(self.feature_names_in_[feature])}"
+            where += f" of stream {stream}" if self.n_streams > 1 else ""
+            raise ValueError(f"x must hold real numbers, but {where} is {value!r}.") from error
+
     def _by_position(self, x):
         """A row, or rows, without the names of its features, which are checked, or by which a dict is sorted."""
         names, is_dict = self.feature_names_in_, isinstance(x, Mapping)
@@ -172,6 +185,8 @@ class Stream:
             raise ValueError("x is a dict, but the model was fitted to features without names: pass an array.")
         if is_dict and self.n_streams > 1:
             raise ValueError("x is a dict, but there are several streams: pass an array or a data frame, a row each.")
+        if isinstance(x, list | tuple) and x and all(isinstance(row, Mapping) for row in x):
+            raise ValueError("x is a list of dicts: pass a data frame, pd.DataFrame(rows), or an array.")
         of_x = list(x) if is_dict else getattr(x, "columns", getattr(x, "index", None))
         if names is None or of_x is None or callable(of_x):
             return x
@@ -265,6 +280,11 @@ class Stream:
                 )
         if (arrays["model"] != own["model"]).any():
             raise ValueError("state is of a model with other weights: what it remembers means nothing to this one.")
+        if (arrays["n_steps"] < 0).any():
+            raise ValueError(f"state['n_steps'] must be numbers of steps from 0 on, got {arrays['n_steps']}.")
+        for name, array in arrays.items():
+            if name.startswith("layer_") and not np.isfinite(array).all():
+                raise ValueError(f"state[{name!r}] must be finite, but has NaN or infinity.")
         with self._lock:
             _put(self._remembered, slice(None), arrays)
 
@@ -332,10 +352,9 @@ class Clock:
         if time is None:
             return STEPS, n_steps.astype(np.float64)
         times, unit = np.asarray(time), NUMBERS
-        if times.dtype.kind == "O":
-            with suppress(TypeError, ValueError, AttributeError):
-                unit = ZONED if all(each.tzinfo is not None for each in times.flat) else unit
-                times = np.array([_in_utc(each) for each in times.flat], dtype="M8[us]").reshape(times.shape)
+        if times.dtype.kind == "O" and all(isinstance(each, date) and each == each for each in times.flat):  # no NaT
+            unit = ZONED if all(_has_zone(each) for each in times.flat) else unit
+            times = np.array([_in_utc(each) for each in times.flat], dtype="M8[us]").reshape(times.shape)
         if times.dtype.kind not in "iufM" or times.shape not in ((), self._last.shape):
             raise ValueError(
                 f"time must be a number or a datetime, or {len(self._last)} of them, one a stream, got {time!r}."
@@ -352,6 +371,10 @@ class Clock:
         return unit, now
 
 
+def _has_zone(time):
+    return getattr(time, "tzinfo", None) is not None
+
+
 def _in_utc(time):
-    """A datetime without a time zone."""
-    return time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)
+    """A date, or a datetime without a time zone."""
+    return time.astimezone(UTC).replace(tzinfo=None) if _has_zone(time) else time

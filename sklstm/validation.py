@@ -5,7 +5,8 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from .sequences import Sequences, offsets_of, place, real_array, reject_text
+from .real_numbers import real_array, reject_masked, reject_text
+from .sequences import Sequences, offsets_of, place
 
 __all__ = ["as_sequences"]
 
@@ -44,8 +45,8 @@ def as_sequences(X, *, feature_names=None, times=None):
     ------
     ValueError
         If there are no sequences, one of them has no time steps, another number of features than the first or another
-        number of dimensions, if values are not real numbers, or if names or times do not go with them. NaN and infinity
-        are let through here: transformers may want them; estimators do not.
+        number of dimensions, if values are not real numbers or are a masked array, or if names or times do not go with
+        them. NaN and infinity are let through here: transformers may want them; estimators do not.
 
     Examples
     --------
@@ -84,8 +85,10 @@ def as_sequences(X, *, feature_names=None, times=None):
         raise ValueError("The sequences of X have 0 features: at least one is needed.")
     empty = np.flatnonzero(sequences.lengths == 0)
     if len(empty):
+        padding = ": at the end of an array, steps that are NaN in every feature are padding"
         raise ValueError(
-            f"Sequence {empty[0]} of X has no time steps ({len(empty)} such sequences in all). Leave them out."
+            f"Sequence {empty[0]} of X has no time steps ({len(empty)} such sequences in all)"
+            f"{padding if getattr(X, 'ndim', 0) == 3 else ''}. Leave them out."
         )
     if feature_names is None and times is None:
         return sequences
@@ -161,6 +164,7 @@ def _reject_other_than_numbers(X):
     """Raise a ValueError for what scikit-learn would turn into numbers where it can, or report in NumPy's words."""
     if issparse(X):
         return  # scikit-learn says it best
+    reject_masked(X, "X")
     if isinstance(X, str | bytes | dict) or not any(hasattr(X, name) for name in ("__array__", "__len__", "shape")):
         raise ValueError(
             f"X must be an array, a data frame, a list of arrays or Sequences, of real numbers; got {type(X).__name__}."
@@ -304,7 +308,8 @@ def _validate_table(estimator, X, reset):
         raise ValueError(
             f"X is a table, which is one feature over time, but {type(estimator).__name__} is expecting "
             f"{estimator._n_features} features at each time step. Reshape your data to (n_sequences, n_timesteps, "
-            f"{estimator._n_features})."
+            f"{estimator._n_features}). One sequence alone is [X]; of a long table, with a row a time step, "
+            "frame_to_sequences makes sequences."
         )
     if reset:
         estimator._fitted_on_table = True

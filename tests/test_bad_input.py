@@ -78,7 +78,7 @@ UNUSABLE = {
     "features differ": ([*CUBE[:4], CUBE[4][:, :1]], ["Sequence 4", "1 features", "sequence 0 has 2"]),
     "features differ within": ([[[1, 2], [3]], [[1, 2]]], ["Sequence 0", "ragged", "features"]),
     "an empty sequence": ([*CUBE[:3], np.empty((0, 2)), *CUBE[:2]], ["Sequence 3", "no time steps", "Leave"]),
-    "all padding": (changed(6, NAN), ["Sequence 6", "no time steps"]),
+    "all padding": (changed(6, NAN), ["Sequence 6", "no time steps", "NaN in every feature are padding"]),
     "no time steps": (np.empty((3, 0, 2)), ["Sequence 0", "no time steps", "3 such"]),
     "no features": (np.empty((3, 5, 0)), ["0 features"]),
     "no sequences": ([], ["no sequences", "at least one"]),
@@ -91,6 +91,12 @@ UNUSABLE = {
     "dates in a list": ([np.zeros(3, dtype="M8[s]")], ["equence 0 of X", "real numbers", "datetime64"]),
     "complex": (CUBE + 1j, ["Complex data not supported"]),
     "complex in a list": ([CUBE[0], CUBE[1] + 1j], ["Complex data not supported", "equence 1 of X"]),
+    "an object in a list": ([CUBE[0], [[1, {}]]], ["equence 1 of X", "real numbers, got {}"]),
+    "arrays in an array": (
+        [object_array([np.ones(1), np.ones(1)])],
+        ["equence 0 of X", "real numbers, got array([1.])"],
+    ),
+    "a number beyond float64": ([[[10**400, 1.0]]], ["equence 0 of X", "real numbers, got 1000"]),
     "None among sequences": ([CUBE[0], None], ["element 1 of X", "scalar"]),
     "a list of numbers": ([1.0, 2.0], ["element 0 of X is a scalar", "Reshape your data"]),
     "four dimensions": (CUBE[np.newaxis], ["dim 4", "at most three"]),
@@ -289,17 +295,49 @@ def test_complex_targets(Estimator):
         (["1", "2"] * 5, "y must hold real numbers"),
         (np.zeros(N, dtype="M8[s]"), "y must hold real numbers, got dtype datetime64"),
         (np.array([*Y[1:], "a"], dtype=object), "y must hold real numbers"),
-        ([[0.0], [1.0, 2.0]] * 5, "y is itself ragged"),
     ],
-    ids=["text", "digits", "dates", "objects", "ragged"],
+    ids=["text", "digits", "dates", "objects"],
 )
 def test_targets_that_are_no_numbers(y, words):
     assert_raises(lambda: make(LSTMRegressor).fit(CUBE, y), ValueError, [words])
 
 
-def test_ragged_labels():
-    with pytest.raises(ValueError, match=r"^y must hold one label a sequence"):
-        make(LSTMClassifier).fit(CUBE, [[0], [1, 2]] * 5)
+@ESTIMATORS
+@pytest.mark.parametrize("form", [list, object_array])
+def test_targets_of_time_steps_where_one_a_sequence_is_meant(Estimator, form):
+    y = form([[0], [1, 0]] * 5)
+    assert_raises(
+        lambda: make(Estimator).fit(CUBE, y), ValueError, ["y must hold", "different lengths", "return_sequences=True"]
+    )
+
+
+@pytest.mark.parametrize("missing", [NAN, None, pd.NA])
+def test_labels_that_are_missing(missing):
+    y = [*Y[1:].tolist(), missing]
+    assert_raises(lambda: make(LSTMClassifier).fit(CUBE, y), ValueError, ["NaN or None", "sequence 9"])
+
+
+MASKED = np.ma.masked_greater(CUBE, 0)
+
+
+@pytest.mark.parametrize("X", [MASKED, MASKED[:, :, 0], list(MASKED)], ids=["array", "table", "list"])
+def test_masks_are_not_dropped(X):
+    for call in [lambda: as_sequences(X), lambda: make(LSTMRegressor).fit(X, Y)]:
+        assert_raises(call, ValueError, ["X is a masked array", "filled(np.nan)"])
+
+
+@ESTIMATORS
+@pytest.mark.parametrize("form", [np.ma.asarray, list], ids=["array", "list"])
+def test_masks_of_targets_are_not_dropped(Estimator, form):
+    y = np.ma.masked_array(np.tile(Y[:, np.newaxis], 5), CUBE[:, :, 0] > 0)
+    model = make(Estimator, return_sequences=True)
+    assert_raises(lambda: model.fit(CUBE, form(y)), ValueError, ["is a masked array"])
+    assert_raises(lambda: make(Estimator).fit(CUBE, y[:, 0]), ValueError, ["y is a masked array"])
+
+
+def test_a_table_where_sequences_are_meant():
+    model = make(LSTMRegressor).fit(CUBE, Y)
+    assert_raises(lambda: model.predict(pd.DataFrame(CUBE[0])), ValueError, ["is a table", "[X]", "frame_to_sequences"])
 
 
 def test_another_number_of_outputs():

@@ -487,6 +487,11 @@ ERRORS = {
     ),
     "equal datetimes": ({"hour": [MIDNIGHT] * 5}, {}, ["2024-03-01T00:00:00.000000000 ('hour')"]),
     "texts": ({"HR": list("abcde")}, {}, ["'HR' of df must hold numbers or booleans", "encode it", "through features"]),
+    "a text among numbers": (
+        {"HR": np.array([80, None, "n/a", 82, "x"], dtype=object)},
+        {},
+        ["'HR' of df must hold numbers", "'n/a' in row 2", 'pandas.to_numeric(..., errors="coerce")'],
+    ),
     "datetimes": ({"HR": [MIDNIGHT] * 5}, {}, ["'HR' of df must hold numbers or booleans"]),
     "datetimes as target": ({"HR": [MIDNIGHT] * 5}, {"target": "HR"}, ["'HR' (target) must hold numbers, booleans or"]),
     "texts as targets": (
@@ -511,6 +516,14 @@ def test_what_to_do_about_equal_times_works():
     advice = re.search(r"df\.groupby\(.*\)", error_of(convert, df, features=["HR"]))
     X, _ = convert(eval(advice.group()), features=["HR"])
     assert_array_equal(X.values, [[71], [88.5]])
+
+
+@pytest.mark.parametrize("last", ["n/a", 90], ids=["a text", "objects"])
+def test_what_to_do_about_objects_works(last):
+    df = table("pandas", HR=np.array([80, None, 81, 82, last], dtype=object))
+    assert 'for example by pandas.to_numeric(..., errors="coerce")' in error_of(convert, df, features=["HR"])
+    df["HR"] = pd.to_numeric(df["HR"], errors="coerce")
+    assert np.isnan(convert(df, features=["HR"])[0].values).sum() == (2 if last == "n/a" else 1)
 
 
 FIVE = np.arange(5)

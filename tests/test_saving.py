@@ -12,7 +12,8 @@ from checks import assert_same_bits, slow_to_converge
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.pipeline import make_pipeline
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.metadata_routing import get_routing_for_object
 from store_models import CUBE, FOLDER, INPUTS, MODELS, NUMBERS, WORDS, fitted, predictions
@@ -293,6 +294,20 @@ def test_what_cannot_be_saved_is_said(model, message, path, tmp_path, monkeypatc
     with pytest.raises(ValueError, match=message):
         sklstm.save(model, path)
     assert path.read_text() == "before"
+
+
+def test_of_a_search_the_best_estimator_is_saved(path):
+    search = GridSearchCV(small(), {"alpha": [0.1]}, cv=2).fit(CUBE, WORDS)
+    with pytest.raises(ValueError, match=r"GridSearchCV is a search.*: save its best_estimator_"):
+        sklstm.save(search, path)
+    with pytest.raises(ValueError, match="Step 'search' is a search"):
+        sklstm.save(Pipeline([("search", search)]), path)
+
+
+def test_an_open_file_is_no_path(path):
+    fitted("weighted").save(path)
+    with path.open("rb") as file, pytest.raises(TypeError, match="path must be a str or a Path, got BufferedReader"):
+        sklstm.load(file)
 
 
 def test_what_was_changed_after_the_fit_is_not_left_out(path):

@@ -492,6 +492,12 @@ def test_data_frames_of_a_list_have_the_same_columns(library):
         as_sequences([frames[0], frames[1][["SBP", "HR", "Temp"]]])
 
 
+def test_what_pandas_has_for_missing_is_nan():
+    stay = pd.DataFrame({"HR": pd.array([80, None], dtype="Int64"), "SBP": [None, 120.0]})
+    assert_array_equal(as_sequences([stay]).values, [[80, np.nan], [np.nan, 120]])
+    assert_array_equal(as_sequences([[[pd.NA, 1], [2, None]]]).values, [[np.nan, 1], [2, np.nan]])
+
+
 def test_arrays_of_sequences():
     assert_array_equal(Sequences(VALUES, [0, 2, 5])[[1, 1]].to_array(), [VALUES[2:], VALUES[2:]])
     ragged = Sequences(VALUES, [0, 2, 5]).to_array()

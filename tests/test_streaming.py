@@ -5,7 +5,7 @@ import pickle
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import numpy as np
 import pandas as pd
@@ -252,6 +252,8 @@ def test_what_a_state_is_called(model):
         (lambda state: {**state, "layer_0.h": state["layer_0.h"][:, :2]}, "layer_0.h.* must be of shape .2, 6."),
         (lambda state: {**state, "n_steps": state["n_steps"].astype(float)}, "n_steps.* dtype int64"),
         (lambda state: {**state, "model": state["model"] + np.uint8(1)}, "of a model with other weights"),
+        (lambda state: {**state, "n_steps": state["n_steps"] - 3}, "n_steps.* from 0 on, got .-3 -3"),
+        (lambda state: {**state, "layer_1.c": state["layer_1.c"] + np.float32(np.nan)}, "layer_1.c.* must be finite"),
     ],
 )
 def test_states_of_other_streams(model, change, message):
@@ -377,7 +379,14 @@ def test_shapes_of_steps_and_predictions():
         ([np.ones((5, 3))], r"got shape \(5, 3\)"),
         ([[1, np.nan, 2]], "x contains NaN: feature 1. Fill gaps"),
         ([[1, 2, np.inf]], "x contains infinity: feature 2"),
-        ([["a", "b", "c"]], "x must hold real numbers"),
+        ([["a", "b", "c"]], "x must hold real numbers, but feature 0 is 'a'"),
+        ([[1, 2.5, "n/a"]], "x must hold real numbers, but feature 2 is 'n/a'"),
+        ([[1, 2j, 3]], "x must hold real numbers, but feature 1 is 2j"),
+        ([[1, date(2026, 1, 1), 3]], "x must hold real numbers, but feature 1 is datetime.date"),
+        ([[1, 10**400, 3]], "x must hold real numbers, but feature 1 is 1000"),
+        ([["a", "b"]], "x must hold real numbers, got dtype"),
+        ([[1, pd.NA, 2]], "x contains NaN: feature 1"),
+        ([np.ma.masked_equal([1, 2, 3], 2)], "x is a masked array"),
         ([np.ones(3), None, np.empty(2)], r"out must be a writeable array of float64 of shape \(\)"),
         ([np.ones(3), None, np.empty((), dtype=np.float32)], "out must be a writeable array of float64"),
         ([np.ones(3), None, [0.0]], "out must be a writeable array of float64"),
@@ -410,6 +419,8 @@ def test_wrong_steps_leave_a_pipelines_stream_as_it_was():
         (rows[:, 1], 2**53 + 1, "float64 holds"),
         (rows[:, 1], "noon", "time must be a number or a datetime"),
         (rows[:, 1], [{}, None], "time must be a number or a datetime"),
+        (rows[:, 1], [date(2026, 1, 1), 2], "time must be a number or a datetime"),
+        (rows[:, 1], pd.NaT, "time must be a number or a datetime"),
         (rows[:, 1], [1, 2, 3], "time must be a number or a datetime, or 2 of them"),
     ]:
         with pytest.raises(ValueError, match=message):
@@ -454,6 +465,12 @@ def test_names_of_features_count():
     for x in [{**row, "age": 3}, {"HR": 80.0}, {1: 2}, pd.Series(X[0, 0])]:
         with pytest.raises(ValueError, match="x must have the features that fit had, HR, SBP, O2, got"):
             model.stream().step(x)
+    with pytest.raises(ValueError, match=r"feature 'SBP' is 'n/a'\."):
+        model.stream().step({**row, "SBP": "n/a"})
+    with pytest.raises(ValueError, match=r"feature 'SBP' of stream 1 is 'n/a'\."):
+        model.stream(2).step(pd.DataFrame([row, {**row, "SBP": "n/a"}]))
+    with pytest.raises(ValueError, match=r"x is a list of dicts: pass a data frame, pd.DataFrame\(rows\)"):
+        model.stream(2).step([row, row])
     with pytest.raises(ValueError, match="x is a dict, but there are several streams"):
         model.stream(3).step(dict.fromkeys(row, X[:3, 0, 0]))
     with pytest.raises(ValueError, match="fitted to features without names"):
@@ -545,6 +562,18 @@ def test_times_may_be_datetimes_of_python():
         assert y == streams[1].step(x, time=np.datetime64(now))
         assert y == streams[2].step(x, time=now.replace(tzinfo=UTC).astimezone(timezone(timedelta(hours=-7))))
     assert streams[0].state["time.last"] - streams[0].state["time.start"] == 3.6e9 * (len(X[0]) - 1)
+
+
+def test_times_may_be_dates():
+    X = sequences(gaps=0.3)
+    model = make_pipeline(TimeFeatures(["gap"]), SequenceImputer(), LSTMRegressor(4, max_iter=1))
+    dates, midnights = sklstm.stream(model.fit(X, np.arange(len(X))), 2), sklstm.stream(model, 2)
+    for day, x in enumerate(zip(*X[:2], strict=False), start=1):
+        x = np.array(x)
+        y = dates.step(x, time=[date(2026, 3, day), date(2026, 4, day)])
+        midnight = np.array([f"2026-03-{day:02}", f"2026-04-{day:02}"], dtype="M8[D]")
+        assert_array_equal(y, midnights.step(x, time=midnight))
+    assert (dates.state["time.last"] - dates.state["time.start"] == 24 * 3.6e9 * (day - 1)).all()
 
 
 def test_times_go_with_those_of_fit():

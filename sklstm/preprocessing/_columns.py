@@ -3,6 +3,7 @@
 import narwhals.stable.v2 as nw
 import numpy as np
 
+from ..real_numbers import first_other
 from ..sequences import units_of_time
 
 LARGEST_WHOLE = 2**53  # below which float64 tells every whole number from its neighbours
@@ -26,10 +27,14 @@ def _floats(column, of):
         return column.cast(nw.Float64).to_numpy()
     if column.is_null().all():
         return np.full(len(column), np.nan)  # such a column may have any type
-    where = " through features" if of == "df" else ""
+    where, found, convert = " through features" if of == "df" else "", "", "Convert"
+    if dtype in (nw.String, nw.Object):
+        other = first_other(np.array(column.to_list(), dtype=object))
+        found = "" if other is None else f", with {other[1]!r} in row {other[0][0]}"
+        convert = 'Convert it, for example by pandas.to_numeric(..., errors="coerce"),'
     raise ValueError(
         f"Column {column.name!r} of {of} must hold numbers or booleans to be a feature, but its type is "
-        f"{type_of(column)}. Convert or encode it, or leave it out{where}."
+        f"{type_of(column)}{found}. {convert} or encode it, or leave it out{where}."
     )
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from narwhals.exceptions import DuplicateError
 from sklearn.utils._param_validation import validate_params
 
-from ..sequences import Sequences, offsets_of, real_array
+from ..real_numbers import real_array
+from ..sequences import Sequences, offsets_of
 from ..validation import as_sequences
 from ._columns import factorize, is_missing, labels_of, table_of, times_of, type_of
 

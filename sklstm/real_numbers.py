@@ -1,0 +1,58 @@
+"""Arrays of real numbers, of whatever values are given, and every error that values can have."""
+
+import numpy as np
+
+
+def real_array(values, name):
+    """An array of floats of a computing type; anything that is not real numbers is an error that calls it by `name`."""
+    reject_masked(values, name)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} is itself ragged: its elements, such as the features of a time step, differ in number."
+        ) from error
+    if array.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {name} has dtype {array.dtype}.")
+    if array.dtype == np.float32 or array.dtype == np.float64:
+        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    if array.dtype == np.float16:
+        return array.astype(np.float32)
+    reject_text(array, name)
+    if array.dtype.kind == "O":
+        array = np.where(np.vectorize(is_na, otypes=[bool])(array), np.nan, array)
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{name} must hold real numbers, got {first_other(array)[1]!r}.") from error
+
+
+def reject_text(array, name):
+    if array.dtype.kind in "USTmMV":
+        raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}.")
+    if array.dtype.kind == "O" and array.ndim:
+        text = next((value for value in array.flat if isinstance(value, str | bytes)), None)
+        if text is not None:
+            raise ValueError(f"{name} must hold real numbers, got {text!r}.")
+
+
+def reject_masked(values, name):
+    """Raise a ValueError for an array whose mask NumPy would leave out."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise ValueError(f"{name} is a masked array. Make NaN of what is masked: pass .astype(float).filled(np.nan).")
+
+
+def first_other(values):
+    """Place and value of the first element of an array that is neither a real number nor missing; None without one."""
+    for place, value in np.ndenumerate(values):
+        try:
+            is_missing, is_other = value is None or is_na(value), isinstance(value, str | bytes) or np.ndim(value)
+            float(0 if is_missing else "other" if is_other else value)
+        except (TypeError, ValueError, OverflowError):
+            return place, value
+    return None
+
+
+def is_na(value):
+    """Whether it is pandas.NA, which stands for a missing value."""
+    return type(value).__name__ == "NAType"
