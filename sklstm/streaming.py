@@ -292,7 +292,7 @@ class Stream:
         return Stream, (self._steps, self._model, self.n_streams), {"state": self.state}
 
     def __setstate__(self, attributes):
-        self.state = attributes["state"]
+        _put(self._remembered, slice(None), attributes["state"])
 
 
 def _put(remembered, which, arrays):
