@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 
 import sklstm
 from sklstm import as_sequences, to_c
-from sklstm.export import _c_source
+from sklstm.export import _c_cells
 from sklstm.export._c_weights import quantised
 from sklstm.preprocessing import SequenceImputer, SequenceScaler, TimeFeatures
 
@@ -308,7 +308,7 @@ def test_what_is_not_a_fitted_model(tmp_path):
 
 
 def test_a_cell_without_c_source_is_an_error_that_says_which_have_one(tmp_path, monkeypatch):
-    monkeypatch.delitem(_c_source.CELLS, "gru")
+    monkeypatch.delitem(_c_cells.CELLS, "gru")
     with pytest.raises(ValueError, match='no C source for cell="gru", only for lstm, peephole, rnn'):
         to_c(fitted(regressor(cell="gru"), X, ONE_TARGET), tmp_path / "model.h")
 
