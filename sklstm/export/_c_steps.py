@@ -129,11 +129,12 @@ class Step:
         shift, scale = {
             "standard": lambda: (scaler.mean_, 1 / scaler.scale_),
             "robust": lambda: (scaler.center_, 1 / scaler.scale_),
-            "minmax": lambda: (scaler.data_min_, scaler.scale_),
+            # What is added may have lost digits that the minimum has, which the model has been fitted to.
+            "minmax": lambda: (-np.float64(scaler.min_) / scaler.scale_, scaler.scale_),
         }[self._step.method]()
         self._constants.scaling(f"scaler_{self._index}", shift, scale)
         self.x, self.n_features = f"scaled_{self._index}", self._n
-        if clip is None or clip > np.finfo(np.float32).max:
+        if clip is None or clip > float(np.finfo(np.float32).max):
             return SCALE
         return SCALE + CLIP.replace("LIMIT", c_float(single(clip)))
 
