@@ -124,11 +124,11 @@ static inline float @_standardised(float x, const @_scaling *by)
 """
 
 ADD = """\
-/* Add to a sum, and keep what that loses for the next time: of a million small numbers, none is lost. */
+/* Add a number to a sum, and keep what rounding loses for the next time, so that many small numbers count (Kahan). */
 static inline void @_add(float *sum, float *lost, float number)
 {
-    const float missed = number - *lost, next = *sum + missed;
-    *lost = (next - *sum) - missed;
+    const float term = number - *lost, next = *sum + term;
+    *lost = (next - *sum) - term;
     *sum = next;
 }
 """
