@@ -32,10 +32,13 @@ class Library:
                 f"size_t size_{name}(void);\n"
                 f"void reset_{name}(void *s);\n"
                 f"void step_{name}(void *s, const float *x, float gap, float *y);\n"
+                f"void steps_{name}(void *s, const float *x, size_t n, size_t width, float gap, float *y);\n"
                 f"size_t size_{name}(void) {{ return sizeof({name}_state); }}\n"
                 f"void reset_{name}(void *s) {{ {name}_reset(({name}_state *)s); }}\n"
                 f"void step_{name}(void *s, const float *x, float gap, float *y)\n"
                 f"{{ (void)gap; {name}_step(({name}_state *)s, {x}{gap}, y); }}\n"
+                f"void steps_{name}(void *s, const float *x, size_t n, size_t width, float gap, float *y)\n"
+                f"{{ for (; n > 0; n--, x += width) step_{name}(s, x, gap, y); }}\n"
             )
         path.write_text("\n".join(source))
 
@@ -52,4 +55,15 @@ class Library:
         x, y = np.ascontiguousarray(x, dtype=np.float32), np.empty(n_outputs, dtype=np.float32)
         addresses = [ctypes.c_void_p(array.ctypes.data) for array in (state, x, y)]
         getattr(self._library, f"step_{name}")(addresses[0], addresses[1], ctypes.c_float(gap), addresses[2])
+        return y
+
+    def steps(self, name, x, gap, n_outputs):
+        """What is predicted from a whole sequence of (n_timesteps, n_features) whose gaps are all the same."""
+        state, y = self.state(name), np.empty(n_outputs, dtype=np.float32)
+        self.reset(name, state)
+        x = np.ascontiguousarray(x, dtype=np.float32)
+        n, width = (ctypes.c_size_t(size) for size in x.shape)
+        addresses = [ctypes.c_void_p(array.ctypes.data) for array in (state, x, y)]
+        function = getattr(self._library, f"steps_{name}")
+        function(addresses[0], addresses[1], n, width, ctypes.c_float(gap), addresses[2])
         return y

@@ -11,10 +11,12 @@ from sklstm.preprocessing import SequenceImputer, SequenceScaler
 F, LENGTHS = 3, [1, 9, 6, 12, 7, 8]
 
 
-def values(times=False, mean=0.0, missing=0.0):
+def values(times=False, mean=0.0, missing=0.0, wild=0.0):
     rng = np.random.RandomState(0)
     table = (mean + rng.normal(size=(sum(LENGTHS), F)) * [1, 5, 0.1]).astype(np.float32)
-    table[rng.uniform(size=table.shape) < missing] = np.nan
+    chance = rng.uniform(size=table.shape)
+    table[chance < missing] = np.nan
+    table[chance < wild] *= 1e14
     clock = np.cumsum(rng.exponential(size=len(table))) if times else None
     return Sequences(table, np.cumsum([0, *LENGTHS]), times=clock)
 
@@ -89,10 +91,14 @@ WITH_GAPS, IMPUTERS = (
         "mean": SequenceImputer("mean"),
     },
 )
+SOME_GAPS = Sequences(np.where([True, False, True], X.values, WITH_GAPS.values), X.offsets)
 for imputer in IMPUTERS:
     CASES[f"behind_{imputer}"] = make_pipeline(IMPUTERS[imputer], regressor()), WITH_GAPS, TARGETS
 for scaler in ("standard", "robust", "minmax"):
-    CASES[f"behind_{scaler}"] = make_pipeline(SequenceScaler(scaler), regressor(skip_connection=True)), X, TARGETS
+    CASES |= {
+        f"behind_{scaler}": (make_pipeline(SequenceScaler(scaler), regressor(skip_connection=True)), X, TARGETS),
+        f"behind_{scaler}_far_off": (make_pipeline(SequenceScaler(scaler), regressor()), values(mean=1e5), TARGETS),
+    }
 CASES |= {
     "behind_two": (
         make_pipeline(
@@ -102,6 +108,14 @@ CASES |= {
         TWO,
     ),
     "behind_clip": (make_pipeline(SequenceScaler("robust", clip=0.5), regressor(missing="decay")), TIMED, TARGETS),
+    "behind_wild": (make_pipeline(SequenceScaler("robust"), regressor()), values(wild=0.1), TARGETS),
+    "behind_no_clip": (make_pipeline(SequenceScaler(clip=1e39), regressor()), X, TARGETS),
+    "behind_nested": (
+        make_pipeline(make_pipeline(SequenceScaler(), SequenceScaler("minmax")), regressor()),
+        X,
+        TARGETS,
+    ),
+    "behind_some_gaps": (make_pipeline(IMPUTERS["forward"], regressor()), SOME_GAPS, TARGETS),
     "behind_aged_times": (make_pipeline(IMPUTERS["aged"], regressor(return_sequences=True)), TIMED, BY_STEP),
 }
 INT8 = ["behind_two", "lstm_stack", "gru_times", "peephole_tokens", "rnn_attention", "skip_steps", "quantiles"]

@@ -1,28 +1,50 @@
 """Models as C headers: compiled with all warnings as errors, and against what the model predicts after each step."""
 
 import copy
+import itertools
 import re
 import subprocess
 
 import numpy as np
 import pytest
 from c_library import C99, STRICT, Library
-from c_models import CASES, INT8, LENGTHS, ONE_TARGET, TARGETS, THREE, TWO, X, classifier, fitted, last, regressor
+from c_models import (
+    CASES,
+    COUNTS,
+    DECAYING,
+    INT8,
+    LABELS,
+    LENGTHS,
+    ONE_TARGET,
+    TARGETS,
+    THREE,
+    TIMED,
+    TOKENS,
+    TWO,
+    X,
+    classifier,
+    fitted,
+    last,
+    regressor,
+)
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
+from sklearn.exceptions import ConvergenceWarning
 
 import sklstm
 from sklstm import as_sequences, to_c
-from sklstm.export import _c_source
 from sklstm.export._c_weights import quantised
-from sklstm.preprocessing import SequenceImputer, SequenceScaler, TimeFeatures
+from sklstm.layout import CELLS
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")
 
 # What headers may call: mathematics, and what C demands even where there is no library (section 4 of the standard).
 LIBRARY = {"expf", "expm1f", "tanhf", "log1pf", "fminf", "fmaxf", "memcpy", "memset"}
+
+READ_FINITE = [
+    name
+    for name, (model, sequences, _) in CASES.items()
+    if last(model).embedding_dim is None and np.isfinite(as_sequences(sequences).values).all()
+]
 
 
 def predictions_so_far(model, X):
@@ -153,6 +175,34 @@ def test_unknown_tokens_are_those_outside_the_vocabulary(compiled):
         assert_allclose(y, expected, atol=1e-6)
 
 
+def n_outputs(folder, name):
+    return int(re.search(r"_N_OUTPUTS (\d+)", (folder / f"{name}.h").read_text())[1])
+
+
+@pytest.mark.parametrize("name", READ_FINITE)
+def test_one_nan_stays_until_the_reset(compiled, name):
+    _, library, folder = compiled
+    x, n = np.array(as_sequences(CASES[name][1])[3]), n_outputs(folder, name)
+    x[1, 0] = np.nan
+    state = library.state(name)
+    for _ in range(2):
+        library.reset(name, state)
+        said = [library.step(name, state, row, 1.0, n) for row in x]
+        assert np.isfinite(said[0]).all()
+        assert np.isnan(said[1:]).all()
+
+
+@pytest.mark.parametrize("name", ["lstm_times", "gru_times", "decay_mean", "behind_clip"])
+def test_a_gap_of_nan_stays_until_the_reset(compiled, name):
+    _, library, folder = compiled
+    x, n, state = as_sequences(CASES[name][1])[3], n_outputs(folder, name), library.state(name)
+    library.reset(name, state)
+    library.step(name, state, x[0], np.nan, n)  # which is ignored
+    assert np.isfinite(library.step(name, state, x[1], 1.0, n)).all()
+    library.step(name, state, x[2], np.nan, n)
+    assert np.isnan([library.step(name, state, row, 1.0, n) for row in x[3:]]).all()
+
+
 # ------------------------------------------------------------------------------------------- what it is in C
 
 
@@ -198,6 +248,34 @@ def test_weights_as_int8_take_a_quarter(tmp_path):
     assert 0.25 < whole / floats < 0.3
 
 
+def test_poolings_heads_and_inputs_in_all_combinations(tmp_path):
+    heads = {
+        "values": (regressor, {}, TARGETS),
+        "quantiles": (regressor, {"loss": "quantile", "quantile": [0.1, 0.9]}, TARGETS),
+        "rates": (regressor, {"loss": "poisson"}, COUNTS),
+        "two": (classifier, {}, TWO),
+        "three": (classifier, {}, THREE),
+        "labels": (classifier, {}, LABELS),
+    }
+    inputs = {
+        "values": (X, {}),
+        "changes": (X, {"skip_connection": True}),
+        "decay": (DECAYING, {"missing": "decay"}),
+        "times": (TIMED, {"missing": "decay"}),
+        "tokens": (TOKENS, {"embedding_dim": 2}),
+    }
+    names = []
+    for pooling, (head, (kind, of_head, y)), (read, (sequences, of_input)) in itertools.product(
+        ["last", "mean", "max", "attention"], heads.items(), inputs.items()
+    ):
+        name = f"{pooling}_{head}_{read}"
+        model = kind(1, cell=list(CELLS)[len(names) % len(CELLS)], pooling=pooling, **of_head, **of_input)
+        to_c(model.fit(sequences, y), tmp_path / f"{name}.h")
+        names.append(name)
+    (tmp_path / "all.c").write_text("\n".join(f'#include "{name}.h"' for name in names))
+    subprocess.run([*C99, "-fsyntax-only", tmp_path / "all.c"], check=True)
+
+
 def test_headers_are_cplusplus_too(compiled):
     _, _, folder = compiled
     source = "\n".join(f'#include "{name}.h"' for name in CASES)
@@ -238,6 +316,44 @@ def test_a_program_with_two_models_prints_what_both_predict(tmp_path):
     assert_allclose(np.array(printed.split(), dtype=float), expected, rtol=1e-5)
 
 
+def refusal(folder, source, *options):
+    """What the compiler says of a file that it does not take."""
+    (folder / "refused.c").write_text(source)
+    command = ["cc", "-std=c99", *options, "-fsyntax-only", folder / "refused.c"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode != 0
+    return result.stderr
+
+
+@pytest.mark.parametrize("name", ["model", "Model"])
+def test_two_models_of_one_name_do_not_compile(tmp_path, name):
+    to_c(fitted(regressor(), X, ONE_TARGET), tmp_path / "one.h", name="model")
+    to_c(fitted(regressor(activation="relu"), X, ONE_TARGET), tmp_path / "other.h", name=name)
+    assert f"another model is called {name} too" in refusal(tmp_path, '#include "one.h"\n#include "other.h"\n')
+
+
+def test_fast_math_does_not_compile(compiled):
+    _, _, folder = compiled
+    assert "-ffast-math loses NaN" in refusal(folder, '#include "one_target.h"\n', "-ffast-math")
+
+
+def test_other_files_may_have_the_state_without_the_weights(compiled, tmp_path):
+    _, _, folder = compiled
+    header = '#define LSTM_TIMES_NO_WEIGHTS\n#include "lstm_times.h"\n#undef LSTM_TIMES_NO_WEIGHTS\n'
+    device = "struct device { lstm_times_state state; float y[LSTM_TIMES_N_OUTPUTS]; };\n"
+    (tmp_path / "device.h").write_text(header + device)
+    use = "float f(struct device *d);\nfloat f(struct device *d) { BODY }\n"
+    (tmp_path / "alone.c").write_text('#include "device.h"\n' + use.replace("BODY", "return d->y[0];"))
+    step = "float x[LSTM_TIMES_N_FEATURES] = {0}; lstm_times_step(&d->state, x, 1.0f, d->y); return d->y[0];"
+    (tmp_path / "both.c").write_text('#include "device.h"\n#include "lstm_times.h"\n' + use.replace("BODY", step))
+    for name in ["alone", "both"]:
+        subprocess.run([*C99, f"-I{folder}", "-c", "-o", tmp_path / f"{name}.o", tmp_path / f"{name}.c"], check=True)
+    for name, there in [("alone", False), ("both", True)]:
+        command = ["cc", "-E", f"-I{folder}", tmp_path / f"{name}.c"]
+        source = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        assert ("lstm_times_output_b[" in source) == there
+
+
 def test_the_file_is_text_whatever_names_and_classes_are(tmp_path):
     names, classes = ["*/ #error", "Größe??/", 'a "b"\\\n'], np.array(["/* ja", "nein */", "ä"])
     model = classifier().fit(as_sequences(list(X), feature_names=names), classes[THREE - 7])
@@ -252,79 +368,3 @@ def test_the_file_is_text_whatever_names_and_classes_are(tmp_path):
         ' *     y[2]  probability of class "\\u00e4"',
     ]
     subprocess.run([*C99, "-fsyntax-only", "-x", "c", tmp_path / "model.h"], check=True)
-
-
-# -------------------------------------------------------------------------------------------- errors and files
-
-
-def test_a_search_gives_its_best_model(tmp_path):
-    search = GridSearchCV(regressor(), {"cell": ["gru", "rnn"]}, cv=2).fit(X, ONE_TARGET)
-    to_c(search, tmp_path / "model.h")
-    to_c(search.best_estimator_, tmp_path / "best.h", name="model")
-    assert (tmp_path / "model.h").read_text() == (tmp_path / "best.h").read_text()
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("2nd", "name must be an ASCII letter"),
-        ("a-b", "got 'a-b'"),
-        ("", "got ''"),
-        ("größe", "got 'größe'"),
-        ("_a", "got '_a'"),
-        ("a__b", "got 'a__b'"),
-        ("a\n", "got 'a"),
-        (None, "the file's name, .* got 'my-model'"),
-    ],
-)
-def test_names_that_c_would_not_take(tmp_path, name, message):
-    with pytest.raises(ValueError, match=message):
-        to_c(fitted(regressor(), X, ONE_TARGET), tmp_path / "my-model.h", name=name)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("model", "message"),
-    [
-        (regressor(bidirectional=True), "bidirectional=True: it reads sequences from their end"),
-        (make_pipeline(SequenceScaler("quantile"), regressor()), 'step SequenceScaler .* method="quantile" has no C'),
-        (
-            make_pipeline(SequenceImputer("linear"), regressor()),
-            'SequenceImputer before the model with strategy="linear" needs',
-        ),
-        (make_pipeline(TimeFeatures(), regressor()), "The step TimeFeatures before the model has no C source"),
-    ],
-)
-def test_models_that_cannot_be_written(tmp_path, model, message):
-    with pytest.raises(ValueError, match=message):
-        to_c(model.fit(X, ONE_TARGET), tmp_path / "model.h")
-
-
-def test_what_is_not_a_fitted_model(tmp_path):
-    with pytest.raises(NotFittedError):
-        to_c(regressor(), tmp_path / "model.h")
-    with pytest.raises(ValueError, match="an LSTMRegressor or an LSTMClassifier"):
-        to_c(SequenceScaler().fit(X), tmp_path / "model.h")
-
-
-def test_a_cell_without_c_source_is_an_error_that_says_which_have_one(tmp_path, monkeypatch):
-    monkeypatch.delitem(_c_source.CELLS, "gru")
-    with pytest.raises(ValueError, match='no C source for cell="gru", only for lstm, peephole, rnn'):
-        to_c(fitted(regressor(cell="gru"), X, ONE_TARGET), tmp_path / "model.h")
-
-
-@pytest.mark.parametrize("spread", [1e-40, 1e40])
-def test_numbers_that_no_float_has_room_for(tmp_path, spread):
-    model = regressor().fit([np.float64(x) * spread for x in X], ONE_TARGET)
-    with pytest.raises(ValueError, match="does not fit into a C float"):
-        to_c(model, tmp_path / "model.h")
-
-
-def test_a_file_stays_as_it_was_where_writing_fails(tmp_path, monkeypatch):
-    model, path = fitted(regressor(), X, ONE_TARGET), tmp_path / "model.h"
-    path.write_text("before")
-    monkeypatch.setattr("os.fsync", lambda file: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        to_c(model, path)
-    assert path.read_text() == "before"
-    assert list(tmp_path.iterdir()) == [path]

@@ -45,7 +45,8 @@ def to_c(model, path, *, name=None, int8=False):
 
     name : str, default=None
         What the names in the header begin with, so that several models fit into one program: an ASCII letter, then
-        letters, digits and single underscores. None takes the name of the file, without its suffix.
+        letters, digits and single underscores. None takes the name of the file, without its suffix. Names of models in
+        one program must differ in more than capitals.
 
     int8 : bool, default=False
         Whether to write weights as whole numbers from -127 to 127 with a scale a row (a row being what makes one unit's
@@ -68,7 +69,8 @@ def to_c(model, path, *, name=None, int8=False):
     standardisation is part of the header. With ``embedding_dim`` the step takes a token, an ``int32_t``, in place of
     ``x``. With ``missing="decay"``, or behind an imputer, values that are NaN are missing; and where times count (with
     ``missing="decay"`` or ``add_elapsed=True``), models fitted to sequences with times take one more argument, ``gap``:
-    the time since the step before, in the units of the times (hours for datetimes), which is ignored at a first step.
+    the time since the step before, in the units of the times (hours for datetimes), which is ignored at a first step,
+    and finite and not negative at others. Any other NaN stays in the state, and in what is predicted, until the reset.
 
     All numbers are floats. Predictions differ from those in Python by their rounding: around one part in a million of
     the spread of the targets, or of their mean if that is larger.

@@ -1,6 +1,7 @@
 """A C header put together for a model, from what its equations need and nothing else."""
 
 import json
+import zlib
 
 from .. import __version__
 from .._core.losses import MAX_LOG_RATE
@@ -8,8 +9,9 @@ from ..classifier import LSTMClassifier
 from ..losses import Quantile
 from ..preprocessing import SequenceImputer
 from . import _c_source as c
+from ._c_cells import CELLS, LAYER
 from ._c_steps import Step, check_steps, measures_time
-from ._c_weights import Constants
+from ._c_weights import Constants, factors
 
 COMMENT = """\
 /* {name}: a network for one time step at a time, written by sklstm {version}.
@@ -32,20 +34,31 @@ COMMENT = """\
  *
  * Weights are {weights}: {n_bytes} bytes of constants. A state takes {n_state} bytes, a step about {n_stack} of
  * stack, and {n_products} multiply-adds. Include this file in one source file: each other would get constants
- * of its own. Do not compile it with -ffast-math. */
+ * of its own, but where {capitals}_NO_WEIGHTS is defined, which leaves out all but the state and macros. */
 """
 
 FILE = """\
-#ifndef SKLSTM_MODEL_{name}
-#define SKLSTM_MODEL_{name}
+#ifdef __FAST_MATH__
+#error "-ffast-math loses NaN, and the digits of inputs with a large mean"
+#endif
 
-{includes}
+#ifndef SKLSTM_MODEL_$
+#define SKLSTM_MODEL_$ {checksum}
 
 {defines}
 
 typedef struct {{
 {state}
 }} @_state;
+
+#elif SKLSTM_MODEL_$ != {checksum}
+#error "another model is called @ too, maybe in other capitals: pass a name= to to_c"
+#endif
+
+#if !defined $_NO_WEIGHTS && !defined SKLSTM_WEIGHTS_$
+#define SKLSTM_WEIGHTS_$
+
+{includes}
 
 {functions}
 
@@ -95,7 +108,7 @@ class Header:
     def text(self):
         """The whole file."""
         source = FILE.format(
-            name=self._name,
+            checksum=self._checksum(),
             includes="\n".join(f"#include <{name}.h>" for name in self._includes()),
             defines="\n".join(f"#define $_{name} {value}" for name, value in self._defines.items()),
             state="\n".join(map(_member, self._state.items())),
@@ -104,10 +117,12 @@ class Header:
             reset=c.RESET,
             step=f"{self._signature()}\n{{\n{''.join(self._code)}}}\n",
         )
-        return self._comment() + self._named(source)
+        return self._comment() + source.replace("@", self._name).replace("$", self._name.upper())
 
-    def _named(self, source):
-        return source.replace("@", self._name).replace("$", self._name.upper())
+    def _checksum(self):
+        """A number that tells models apart."""
+        told = [self._comment(), *self._functions, *self._constants.source, *self._code]
+        return f"0x{zlib.crc32(''.join(told).encode()):08X}"
 
     def _includes(self):
         return ["math", *(["stdint"] if self._int8 or self._architecture.embedding_dim else []), "string"]
@@ -155,19 +170,20 @@ class Header:
             prepared = Step(step, index, x, n, self._gap, self._constants)
             x, n = prepared.x, prepared.n_features
             self._state |= prepared.state
+            self._functions += prepared.functions
             self._code.append(prepared.code)
             self._n_stack += n
         return x
 
     def _read_decaying(self):
         F, n_units = self._architecture.n_features, self._architecture.hidden_layer_sizes[0]
-        self._functions.append(c.LEFT)
-        self._constants.vector("time_scale", self._model._scale[:F])
+        self._functions += [c.ADD, c.LEFT]
+        self._constants.vector("time_scale", factors(self._model._scale[:F]))
         self._constants.vector("decay_w", self._part("decay.w"))
         self._constants.vector("decay_b", self._part("decay.b"))
         self._constants.matrix("decay_h", self._part("layer_0.W_d").T)
         self._constants.vector("decay_h_b", self._part("layer_0.b_d"))
-        self._state |= {"last": F, "since": F}
+        self._state |= {"last": F, "since": F, "since_lost": F}
         self._n_stack += F
         fade = "\n        ".join(f"s->{vector}_0[j] *= left;" for vector in self._vectors)
         return c.DECAY.replace("N_UNITS", str(n_units)).replace("FADE", fade).replace("GAP", self._gap)
@@ -178,7 +194,7 @@ class Header:
         architecture, sizes = self._architecture, self._architecture.hidden_layer_sizes
         self._defines["MAX_UNITS"] = max(sizes)
         self._n_stack += max(sizes)
-        self._functions += [*self._activations(), c.LAYER, self._sum, self._with_activations(self._cell)]
+        self._functions += [*self._activations(), LAYER, self._sum, self._with_activations(self._cell)]
         x, vectors = "input", self._vectors
         for level, n_units in enumerate(sizes):
             name = f"layer_{level}"
@@ -190,7 +206,7 @@ class Header:
             x = f"s->h_{level}"
 
     def _activations(self):
-        *_, has_gates = c.CELLS[self._architecture.cell]
+        *_, has_gates = CELLS[self._architecture.cell]
         names = [self._architecture.activation, *([self._architecture.recurrent_activation] if has_gates else [])]
         return [c.ACTIVATIONS[name][1] for name in names]
 
@@ -206,12 +222,13 @@ class Header:
         top = f"s->h_{len(architecture.hidden_layer_sizes) - 1}"
         if architecture.return_sequences or architecture.pooling == "last":
             return top
-        code, members = c.POOLINGS[architecture.pooling]
+        code, function, of_units, in_all = c.POOLINGS[architecture.pooling]
+        self._functions.append(function)
         if architecture.pooling == "attention":
             self._constants.matrix("attention", self._part("attention.W").T)
             self._constants.vector("attention_b", self._part("attention.b"))
             self._constants.vector("attention_v", self._part("attention.v"))
-        self._state |= {"pooled": n_units, **dict.fromkeys(members)}
+        self._state |= {"pooled": n_units, **dict.fromkeys(of_units, n_units), **dict.fromkeys(in_all)}
         self._code.append(code.replace("N_UNITS", str(n_units)).replace("TOP", top))
         return "s->pooled"
 
@@ -235,7 +252,7 @@ class Header:
         if loss.link == "quantiles":
             self._defines["N_QUANTILES"] = loss.n_each
         if loss.has_units:
-            self._constants.vector("y_scale", loss._scale)
+            self._constants.vector("y_scale", factors(loss._scale))
         if loss.has_units and loss.link != "exponential":
             self._constants.vector("y_shift", loss._shift)
         words = {"OUTPUT(k)": output.format(k="k"), "OUTPUT(0)": output.format(k=0), "LIMIT": f"{float(MAX_LOG_RATE)}f"}
@@ -249,6 +266,7 @@ class Header:
         step = f"{self._name}_step(&state, {', '.join(self._arguments())}, y);"
         return COMMENT.format(
             name=self._name,
+            capitals=self._name.upper(),
             version=__version__,
             model=self._summary(),
             reads=self._reads(),
@@ -294,7 +312,8 @@ class Header:
         for k, name in enumerate(names):
             yield f"x[{k}]  {_quoted(name) if isinstance(name, str) else f'feature {name}'}"
         if self._takes_gap:
-            yield "gap   the time since the step before (hours, where training had dates); ignored at a first step"
+            yield "gap   the time since the step before (hours, where training had dates), finite and not negative;"
+            yield "      ignored at a first step"
 
     def _outputs(self):
         if isinstance(self._model, LSTMClassifier):
@@ -315,9 +334,9 @@ def _cell_of(architecture):
             "The model has bidirectional=True: it reads sequences from their end, too, and has no prediction before "
             "that is known. Fit one with bidirectional=False."
         )
-    if architecture.cell not in c.CELLS:
-        raise ValueError(f'There is no C source for cell="{architecture.cell}", only for {", ".join(c.CELLS)}.')
-    return c.CELLS[architecture.cell]
+    if architecture.cell not in CELLS:
+        raise ValueError(f'There is no C source for cell="{architecture.cell}", only for {", ".join(CELLS)}.')
+    return CELLS[architecture.cell]
 
 
 def _member(item):

@@ -1,7 +1,7 @@
-"""Pieces of C that a header is put together from, for float and int8 weights, each cell and each way to an output.
+"""Pieces of C that a header is put together from, for float and int8 weights and each way to an output.
 
-``@`` stands for the name of the model, ``$`` for the same in capitals. ``ACTIVATION`` and ``GATE`` are the functions of
-the model's cell, ``{a}`` and ``{s}`` their names in comments.
+``@`` stands for the name of the model, ``$`` for the same in capitals. Comparisons are such that NaN remains NaN, which
+it does not in fminf and fmaxf alone.
 """
 
 # ------------------------------------------------------------------------------------------------ matrices
@@ -15,7 +15,7 @@ typedef struct {
 /* A row of W times x. */
 static inline float @_row(const @_matrix *W, int row, const float *x)
 {
-    const float *w = W->values + row * W->n_columns;
+    const float *w = W->values + (size_t)row * (size_t)W->n_columns;
     float sum = 0.0f, sum_1 = 0.0f, sum_2 = 0.0f, sum_3 = 0.0f; /* which need not wait for one another */
     int k = 0;
     for (; k + 3 < W->n_columns; k += 4) {
@@ -40,7 +40,7 @@ typedef struct {
 /* A row of W times x. */
 static inline float @_row(const @_matrix *W, int row, const float *x)
 {
-    const int8_t *w = W->values + row * W->n_columns;
+    const int8_t *w = W->values + (size_t)row * (size_t)W->n_columns;
     float sum = 0.0f;
     for (int k = 0; k < W->n_columns; k++)
         sum += (float)w[k] * x[k];
@@ -49,16 +49,16 @@ static inline float @_row(const @_matrix *W, int row, const float *x)
 """
 
 FLOAT_VALUE = """\
-static inline float @_value(const @_matrix *W, int row, int column)
+static inline float @_value(const @_matrix *W, size_t row, int column)
 {
-    return W->values[row * W->n_columns + column];
+    return W->values[row * (size_t)W->n_columns + (size_t)column];
 }
 """
 
 INT8_VALUE = """\
-static inline float @_value(const @_matrix *W, int row, int column)
+static inline float @_value(const @_matrix *W, size_t row, int column)
 {
-    return W->scales[row] * (float)W->values[row * W->n_columns + column];
+    return W->scales[row] * (float)W->values[row * (size_t)W->n_columns + (size_t)column];
 }
 """
 
@@ -74,14 +74,15 @@ static inline float @_logistic(float z)
 RELU = """\
 static inline float @_relu(float z)
 {
-    return z > 0.0f ? z : 0.0f;
+    return z < 0.0f ? 0.0f : z;
 }
 """
 
 HARD_SIGMOID = """\
 static inline float @_hard_sigmoid(float z)
 {
-    return fminf(fmaxf(z / 6.0f + 0.5f, 0.0f), 1.0f);
+    const float y = z / 6.0f + 0.5f;
+    return y < 0.0f ? 0.0f : y > 1.0f ? 1.0f : y;
 }
 """
 
@@ -109,10 +110,26 @@ typedef struct {
 
 /* x in standard deviations from the mean, which is the sum of two floats: where x is near a large mean, the first
  * difference is exact, and the second brings back the digits that one float has no room for. */
+static inline float @_scaled(float x, const @_scaling *by)
+{
+    return ((x - by->mean) - by->rest) * by->scale;
+}
+
+/* The same within limits, as the model reads it. */
 static inline float @_standardised(float x, const @_scaling *by)
 {
-    const float z = ((x - by->mean) - by->rest) * by->scale;
+    const float z = @_scaled(x, by);
     return z < -1e9f ? -1e9f : z > 1e9f ? 1e9f : z;
+}
+"""
+
+ADD = """\
+/* Add a number to a sum, and keep what rounding loses for the next time, so that many small numbers count (Kahan). */
+static inline void @_add(float *sum, float *lost, float number)
+{
+    const float term = number - *lost, next = *sum + term;
+    *lost = (next - *sum) - term;
+    *sum = next;
 }
 """
 
@@ -120,119 +137,9 @@ LEFT = """\
 /* What is left of a value that decays. */
 static inline float @_left(float rate)
 {
-    return rate > 0.0f ? expf(-rate) : 1.0f;
+    return rate <= 0.0f ? 1.0f : expf(-rate);
 }
 """
-
-# --------------------------------------------------------------------------------------------------- cells
-
-LAYER = """\
-typedef struct {
-    int n_units;
-    @_matrix W_x, W_h;
-    const float *b;
-} @_layer;
-"""
-
-SUM = """\
-/* Row k of W_x x + W_h h + b. */
-static inline float @_sum(const @_layer *layer, int k, const float *x, const float *h)
-{
-    return @_row(&layer->W_x, k, x) + @_row(&layer->W_h, k, h) + layer->b[k];
-}
-"""
-
-LSTM = """\
-/* The LSTM; i, f, g and o have rows of their own of W_x, W_h and b, in this order, a row a unit:
- *
- *     i = {s}(W_x x + W_h h + b), and so f and o
- *     g = {a}(W_x x + W_h h + b)
- *     c = f c + i g
- *     h = o {a}(c) */
-static inline void @_lstm(const @_layer *layer, const float *x, float *h, float *c)
-{
-    const int n = layer->n_units;
-    float next[$_MAX_UNITS];
-    for (int j = 0; j < n; j++) {
-        const float i = GATE(@_sum(layer, j, x, h));
-        const float f = GATE(@_sum(layer, n + j, x, h));
-        const float g = ACTIVATION(@_sum(layer, 2 * n + j, x, h));
-        const float o = GATE(@_sum(layer, 3 * n + j, x, h));
-        c[j] = f * c[j] + i * g;
-        next[j] = o * ACTIVATION(c[j]);
-    }
-    memcpy(h, next, (size_t)n * sizeof *h);
-}
-"""
-
-PEEPHOLE = """\
-/* The LSTM with peepholes; i, f, g and o have rows of their own of W_x, W_h and b, in this order, a row a unit, and b
- * ends with the peepholes p of i, f and o:
- *
- *     i = {s}(W_x x + W_h h + p c + b), and so f
- *     g = {a}(W_x x + W_h h + b)
- *     c = f c + i g
- *     o = {s}(W_x x + W_h h + p c + b), of the new c
- *     h = o {a}(c) */
-static inline void @_peephole(const @_layer *layer, const float *x, float *h, float *c)
-{
-    const int n = layer->n_units;
-    const float *p = layer->b + 4 * n;
-    float next[$_MAX_UNITS];
-    for (int j = 0; j < n; j++) {
-        const float i = GATE(@_sum(layer, j, x, h) + p[j] * c[j]);
-        const float f = GATE(@_sum(layer, n + j, x, h) + p[n + j] * c[j]);
-        const float g = ACTIVATION(@_sum(layer, 2 * n + j, x, h));
-        c[j] = f * c[j] + i * g;
-        next[j] = GATE(@_sum(layer, 3 * n + j, x, h) + p[2 * n + j] * c[j]) * ACTIVATION(c[j]);
-    }
-    memcpy(h, next, (size_t)n * sizeof *h);
-}
-"""
-
-GRU = """\
-/* The gated recurrent unit, with the reset after the product; a row a unit, W_x has those of g, r, u, W_h those of
- * r, u, q, and b those of g, r, u, q:
- *
- *     r = {s}(W_x x + W_h h + b), and so u
- *     q = W_h h + b
- *     g = {a}(W_x x + b + r q)
- *     h = (1 - u) g + u h */
-static inline void @_gru(const @_layer *layer, const float *x, float *h)
-{
-    const int n = layer->n_units;
-    const @_matrix *W_x = &layer->W_x, *W_h = &layer->W_h;
-    const float *b = layer->b;
-    float next[$_MAX_UNITS];
-    for (int j = 0; j < n; j++) {
-        const float r = GATE(@_row(W_x, n + j, x) + @_row(W_h, j, h) + b[n + j]);
-        const float u = GATE(@_row(W_x, 2 * n + j, x) + @_row(W_h, n + j, h) + b[2 * n + j]);
-        const float q = @_row(W_h, 2 * n + j, h) + b[3 * n + j];
-        const float g = ACTIVATION(@_row(W_x, j, x) + b[j] + r * q);
-        next[j] = g + u * (h[j] - g);
-    }
-    memcpy(h, next, (size_t)n * sizeof *h);
-}
-"""
-
-RNN = """\
-/* The simple recurrent cell: h = {a}(W_x x + W_h h + b). */
-static inline void @_rnn(const @_layer *layer, const float *x, float *h)
-{
-    float next[$_MAX_UNITS];
-    for (int j = 0; j < layer->n_units; j++)
-        next[j] = ACTIVATION(@_sum(layer, j, x, h));
-    memcpy(h, next, (size_t)layer->n_units * sizeof *h);
-}
-"""
-
-# By cell: its source, what that needs beside a layer, the vectors of its state, and whether it has gates.
-CELLS = {
-    "lstm": (LSTM, SUM, "hc", True),
-    "peephole": (PEEPHOLE, SUM, "hc", True),
-    "gru": (GRU, "", "h", True),
-    "rnn": (RNN, SUM, "h", False),
-}
 
 # ------------------------------------------------------------------------------------- a step: what is read
 
@@ -255,7 +162,7 @@ CHANGES = """\
 
 TOKENS = """\
     float input[$_EMBEDDING_DIM];
-    const int row = token >= 0 && token < $_N_TOKENS ? (int)token : $_N_TOKENS;
+    const size_t row = (size_t)(token >= 0 && token < $_N_TOKENS ? token : $_N_TOKENS);
     for (int k = 0; k < $_EMBEDDING_DIM; k++)
         input[k] = @_value(&@_embedding, row, k);
 """
@@ -266,11 +173,12 @@ DECAY = """\
     for (int k = 0; k < N_READ; k++) {
         const int observed = !isnan(FROM[k]);
         if (s->begun)
-            s->since[k] += GAP;
-        since[k] = fminf(s->since[k] * @_time_scale[k], 1e9f);
+            @_add(&s->since[k], &s->since_lost[k], GAP);
+        since[k] = s->since[k] * @_time_scale[k];
+        since[k] = since[k] > 1e9f ? 1e9f : since[k];
         if (observed) {
             s->last[k] = input[k] = @_standardised(FROM[k], &@_x[k]);
-            s->since[k] = 0.0f;
+            s->since[k] = s->since_lost[k] = 0.0f;
         } else {
             input[k] = s->last[k] * @_left(@_decay_w[k] * since[k] + @_decay_b[k]);
         }
@@ -287,12 +195,12 @@ DECAY = """\
 MEAN = """\
     s->n_steps += 1.0f; /* no further than 2^24: from there on, the mean slowly forgets */
     for (int j = 0; j < N_UNITS; j++)
-        s->pooled[j] += (TOP[j] - s->pooled[j]) / s->n_steps;
+        @_add(&s->pooled[j], &s->pooled_lost[j], (TOP[j] - s->pooled[j]) / s->n_steps);
 """
 
 MAX = """\
     for (int j = 0; j < N_UNITS; j++)
-        if (!s->begun || TOP[j] > s->pooled[j])
+        if (!s->begun || !(TOP[j] <= s->pooled[j])) /* also if it is NaN */
             s->pooled[j] = TOP[j];
 """
 
@@ -304,14 +212,21 @@ ATTENTION = """\
     if (!s->begun)
         s->largest = score;
     const float largest = fmaxf(s->largest, score), weight = expf(score - largest);
-    s->total = s->total * expf(s->largest - largest) + weight;
+    const float in_units = expf(s->largest - largest);
+    s->total *= in_units;
+    s->total_lost *= in_units;
+    @_add(&s->total, &s->total_lost, weight);
     s->largest = largest;
     for (int j = 0; j < N_UNITS; j++)
-        s->pooled[j] += weight / s->total * (TOP[j] - s->pooled[j]);
+        @_add(&s->pooled[j], &s->pooled_lost[j], weight / s->total * (TOP[j] - s->pooled[j]));
 """
 
-# By pooling: its source, and what it keeps beside `pooled`.
-POOLINGS = {"mean": (MEAN, ["n_steps"]), "max": (MAX, []), "attention": (ATTENTION, ["largest", "total"])}
+# By pooling: its source, the function that this calls, and what it keeps beside `pooled`: of each unit, and in all.
+POOLINGS = {
+    "mean": (MEAN, ADD, ["pooled_lost"], ["n_steps"]),
+    "max": (MAX, "", [], []),
+    "attention": (ATTENTION, ADD, ["pooled_lost"], ["largest", "total", "total_lost"]),
+}
 
 # --------------------------------------------------------------------------------- a step: what is predicted
 
@@ -327,7 +242,7 @@ IN_UNITS = """\
 
 EXPONENTIALS = """\
     for (int k = 0; k < $_N_OUTPUTS; k++)
-        y[k] = expf(fminf(y[k], LIMIT)) * @_y_scale[k];
+        y[k] = expf(y[k] > LIMIT ? LIMIT : y[k]) * @_y_scale[k];
 """
 
 QUANTILES = """\
@@ -340,9 +255,9 @@ QUANTILES = """\
 """
 
 TWO_CLASSES = """\
-    const float score = OUTPUT(0); /* the log odds */
-    y[0] = @_logistic(-score);
-    y[1] = @_logistic(score);
+    const float log_odds = OUTPUT(0);
+    y[0] = @_logistic(-log_odds);
+    y[1] = @_logistic(log_odds);
 """
 
 LABELS = """\

@@ -3,11 +3,13 @@
 import numpy as np
 
 from ..preprocessing import SequenceImputer, SequenceScaler
+from ._c_source import ADD
+from ._c_weights import c_float, factors, single
 
 SCALE = """\
     float scaled_INDEX[N];
     for (int k = 0; k < N; k++)
-        scaled_INDEX[k] = @_standardised(FROM[k], &@_scaler_INDEX[k]);
+        scaled_INDEX[k] = @_scaled(FROM[k], &@_scaler_INDEX[k]);
 """
 
 CLIP = """\
@@ -34,15 +36,15 @@ FILL_FORWARD = """\
 
 INDICATOR = """\
     for (int k = 0; k < N_GAPS; k++)
-        filled_INDEX[FIRST + k] = isnan(FROM[@_gaps_INDEX[k]]) ? 1.0f : 0.0f;
+        filled_INDEX[FIRST + k] = isnan(FROM[GAP_OF_K]) ? 1.0f : 0.0f;
 """
 
 ELAPSED = """\
     for (int k = 0; k < N_GAPS; k++) {
         if (s->begun)
-            s->elapsed_INDEX[k] += GAP;
-        if (!isnan(FROM[@_gaps_INDEX[k]]))
-            s->elapsed_INDEX[k] = 0.0f;
+            @_add(&s->elapsed_INDEX[k], &s->lost_INDEX[k], GAP);
+        if (!isnan(FROM[GAP_OF_K]))
+            s->elapsed_INDEX[k] = s->lost_INDEX[k] = 0.0f;
         filled_INDEX[FIRST + k] = s->elapsed_INDEX[k];
     }
 """
@@ -50,9 +52,9 @@ ELAPSED = """\
 ELAPSED_SCALED = """\
     for (int k = 0; k < N_GAPS; k++) {
         if (s->begun)
-            s->elapsed_INDEX[k] += GAP;
-        if (!isnan(FROM[@_gaps_INDEX[k]])) {
-            s->elapsed_INDEX[k] = 0.0f;
+            @_add(&s->elapsed_INDEX[k], &s->lost_INDEX[k], GAP);
+        if (!isnan(FROM[GAP_OF_K])) {
+            s->elapsed_INDEX[k] = s->lost_INDEX[k] = 0.0f;
             s->seen_INDEX[k] = 1.0f;
         }
         filled_INDEX[FIRST + k] = s->seen_INDEX[k] > 0.0f ? -expm1f(-s->elapsed_INDEX[k] * RATE) : 1.0f;
@@ -108,10 +110,12 @@ class Step:
         What it leaves.
     state : dict of str to int
         Members of the state.
+    functions : list of str
+        Functions that it calls.
     """
 
     def __init__(self, step, index, x, n_features, gap, constants):
-        self.state = {}
+        self.state, self.functions = {}, []
         self._step, self._index, self._n = step, index, n_features
         self._constants = constants
         code = self._scale() if isinstance(step, SequenceScaler) else self._fill()
@@ -125,11 +129,14 @@ class Step:
         shift, scale = {
             "standard": lambda: (scaler.mean_, 1 / scaler.scale_),
             "robust": lambda: (scaler.center_, 1 / scaler.scale_),
-            "minmax": lambda: (scaler.data_min_, scaler.scale_),
+            # What is added may have lost digits that the minimum has, which the model has been fitted to.
+            "minmax": lambda: (-np.float64(scaler.min_) / scaler.scale_, scaler.scale_),
         }[self._step.method]()
         self._constants.scaling(f"scaler_{self._index}", shift, scale)
         self.x, self.n_features = f"scaled_{self._index}", self._n
-        return SCALE if clip is None else SCALE + CLIP.replace("LIMIT", f"{float(np.float32(clip))!r}f")
+        if clip is None or clip > float(np.finfo(np.float32).max):
+            return SCALE
+        return SCALE + CLIP.replace("LIMIT", c_float(single(clip)))
 
     def _fill(self):
         step, index, gaps = self._step, self._index, self._step.features_with_missing_
@@ -137,11 +144,13 @@ class Step:
         code, first = FILL, self._n
         if step.strategy == "forward":
             code, self.state[f"known_{index}"] = FILL_FORWARD, self._n
-        if len(gaps) and (step.add_indicator or step.add_elapsed):
+        of_k = "k"
+        if (step.add_indicator or step.add_elapsed) and list(gaps) != list(range(len(gaps))):
             self._constants.numbers(f"gaps_{index}", gaps)
+            of_k = "@_gaps_INDEX[k]"
         for appended, more in [(step.add_indicator, INDICATOR), (step.add_elapsed, self._elapsed())]:
             if appended and len(gaps):
-                code += more.replace("N_GAPS", str(len(gaps))).replace("FIRST", str(first))
+                code += more.replace("N_GAPS", str(len(gaps))).replace("FIRST", str(first)).replace("GAP_OF_K", of_k)
                 first += len(gaps)
         self.x, self.n_features = f"filled_{index}", first
         return code
@@ -150,8 +159,9 @@ class Step:
         step, n_gaps = self._step, len(self._step.features_with_missing_)
         if not measures_time(step):
             return ""
-        self.state[f"elapsed_{self._index}"] = n_gaps
+        self.functions.append(ADD)
+        self.state |= {f"elapsed_{self._index}": n_gaps, f"lost_{self._index}": n_gaps}
         if step.elapsed_scale is None:
             return ELAPSED
         self.state[f"seen_{self._index}"] = n_gaps
-        return ELAPSED_SCALED.replace("RATE", f"{float(np.float32(1 / step.elapsed_scale))!r}f")
+        return ELAPSED_SCALED.replace("RATE", c_float(factors(1 / step.elapsed_scale)))

@@ -46,9 +46,7 @@ class Constants:
 
     def scaling(self, name, shift, scale):
         """Scalings of features: means as sums of two floats, and factors."""
-        mean, scales = single(shift), single(scale)
-        if ((scales == 0) != (scale == 0)).any():
-            raise ValueError(TOO_FAR)
+        mean, scales = single(shift), factors(scale)
         rest = single(shift - mean.astype(np.float64))
         rows = [f"{{{', '.join(map(c_float, row))}}}," for row in zip(mean, rest, scales, strict=True)]
         self._constant(f"@_scaling @_{name}[{len(rows)}]", rows, 12 * len(rows))
@@ -86,6 +84,15 @@ def single(values):
     if not np.isfinite(values).all():
         raise ValueError(TOO_FAR)
     return values
+
+
+def factors(values):
+    """Factors in single precision, or a ValueError if they or their inverses are so near to 0 that they lose digits."""
+    factors, tiny = single(values), np.finfo(np.float32).tiny
+    sizes = np.abs(factors[np.asarray(values) != 0])
+    if ((sizes < tiny) | (sizes > 1 / tiny)).any():
+        raise ValueError(TOO_FAR)
+    return factors
 
 
 def quantised(W):
