@@ -6,7 +6,7 @@ from .classifier import LSTMClassifier
 from .export import to_c, to_onnx
 from .pipelines import stream
 from .regressor import LSTMRegressor
-from .saving import load, save
+from .saving.models import load, save
 from .sequences import Sequences
 from .streaming import Stream
 from .validation import as_sequences

@@ -14,9 +14,9 @@ from tempfile import TemporaryFile
 import joblib
 import numpy as np
 
-from . import storage
 from ._core.kernels import INSTRUCTION_SET
 from .progress import Epoch, History
+from .saving import storage
 
 FORMAT = 1
 

@@ -119,7 +119,7 @@ class FittedNetworkMixin:
         >>> bool((sklstm.load(path).predict(X) == model.predict(X)).all())
         True
         """
-        from .saving import save  # which imports the estimators
+        from .saving.models import save  # which imports the estimators
 
         save(self, path)
 

@@ -15,7 +15,8 @@ from test_checkpoint import GROUPS, LONG, assert_same_training, cut_short, files
 from test_training import X_VAL, Y_VAL, N, X, Y, make
 
 import sklstm
-from sklstm import LSTMClassifier, LSTMRegressor, Sequences, storage
+from sklstm import LSTMClassifier, LSTMRegressor, Sequences
+from sklstm.saving import storage
 from sklstm.training import Trainer
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning")

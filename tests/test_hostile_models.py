@@ -8,7 +8,7 @@ from checks import slow_to_converge
 from store_models import CUBE, INPUTS, WORDS, fitted
 
 import sklstm
-from sklstm import storage
+from sklstm.saving import storage
 
 pytestmark = slow_to_converge
 

@@ -19,7 +19,7 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from store_models import CUBE, FOLDER, INPUTS, MODELS, NUMBERS, WORDS, fitted, predictions
 
 import sklstm
-from sklstm import LSTMClassifier, LSTMRegressor, storage
+from sklstm import LSTMClassifier, LSTMRegressor
 from sklstm.layout import CELLS, POOLINGS
 from sklstm.losses import REGRESSION_LOSSES
 from sklstm.preprocessing import (
@@ -33,6 +33,7 @@ from sklstm.preprocessing import (
     TimeFeatures,
     ToSequences,
 )
+from sklstm.saving import storage
 
 pytestmark = slow_to_converge
 

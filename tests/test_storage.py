@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from sklstm import storage
+from sklstm.saving import storage
 
 DOCUMENT = {"a": [1, 0.1, None, True, "ü\ud800"], "b": {}}
 ARRAYS = {

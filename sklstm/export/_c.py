@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sklearn.utils._param_validation import HasMethods, validate_params
 
-from ..storage import written_whole
+from ..saving.storage import written_whole
 
 NAME = re.compile(r"[A-Za-z](_?[A-Za-z0-9])*")
 

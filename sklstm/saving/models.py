@@ -1,7 +1,7 @@
 """Fitted models in files that run nothing when they are loaded, and that later versions read.
 
 A file says what a model is in the words of its public parameters and of the format, not in those of its private
-attributes: these may change. What a file may say is listed here, in `saved_networks` and in `saved_transformers`;
+attributes: these may change. What a file may say is listed here, in `networks` and in `transformers`;
 anything else is an error. No name in a file is ever imported.
 """
 
@@ -14,15 +14,16 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
-from . import __version__, saved_networks, storage
-from .classifier import LSTMClassifier
-from .preprocessing import SequenceFeatures, SequenceTokenizer, SequenceUnion, TimeFeatures
-from .preprocessing._statistics import STATISTICS, check_choice
-from .preprocessing._streams import does_nothing
-from .preprocessing._times import TIMES
-from .regressor import LSTMRegressor
-from .saved_transformers import LEARNT, SCALERS
-from .saved_values import Reader, Writer, boolean, choice, integer, texts, values_of
+from .. import __version__
+from ..classifier import LSTMClassifier
+from ..preprocessing import SequenceFeatures, SequenceTokenizer, SequenceUnion, TimeFeatures
+from ..preprocessing._statistics import STATISTICS, check_choice
+from ..preprocessing._streams import does_nothing
+from ..preprocessing._times import TIMES
+from ..regressor import LSTMRegressor
+from . import networks, storage
+from .transformers import LEARNT, SCALERS
+from .values import Reader, Writer, boolean, choice, integer, texts, values_of
 
 __all__ = ["load", "save"]
 
@@ -213,7 +214,7 @@ def _said_of(estimator, writer, prefix, name):
 def _check_nothing_is_left_out(estimator, name):
     cls, attributes = type(estimator), vars(estimator)
     known = {*estimator.get_params(deep=False), *ABOUT}
-    known |= saved_networks.ATTRIBUTES if cls in MODELS else {*ATTRIBUTES, *LEARNT.get(cls, ())}
+    known |= networks.ATTRIBUTES if cls in MODELS else {*ATTRIBUTES, *LEARNT.get(cls, ())}
     if "_skl_callbacks" in attributes:
         raise ValueError(f"{name} has callbacks, which cannot be saved: set_callbacks() takes them off.")
     if attributes.get("memory") is not None:
@@ -251,7 +252,7 @@ def _said_of_features(estimator):
 
 def _said_of_what_was_learnt(estimator, writer, prefix):
     if type(estimator) in MODELS:
-        return saved_networks.state_of(estimator, writer, prefix)
+        return networks.state_of(estimator, writer, prefix)
     learnt = {}
     for attribute, check in LEARNT.get(type(estimator), {}).items():
         key, value = attribute.strip("_"), getattr(estimator, attribute)
@@ -349,7 +350,7 @@ def _read_features(estimator, said, prefix):
 def _read_learnt(estimator, said, reader, prefix):
     cls = type(estimator)
     if cls in MODELS:
-        saved_networks.restore(estimator, said, reader, prefix)
+        networks.restore(estimator, said, reader, prefix)
         return
     learnt = LEARNT.get(cls, {})
     keys = [attribute.strip("_") for attribute in learnt]

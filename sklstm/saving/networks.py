@@ -9,13 +9,13 @@ from numbers import Real
 
 import numpy as np
 
-from .layout import Architecture, parameter_shapes
-from .losses import BinaryLogLoss, MultinomialLogLoss
-from .network import Network
-from .optimizers import SGD, Adam, RMSprop
-from .parameters import check_combinations, layer_sizes
-from .regressor import LSTMRegressor
-from .saved_values import boolean, choice, integer, number, values_of
+from ..layout import Architecture, parameter_shapes
+from ..losses import BinaryLogLoss, MultinomialLogLoss
+from ..network import Network
+from ..optimizers import SGD, Adam, RMSprop
+from ..parameters import check_combinations, layer_sizes
+from ..regressor import LSTMRegressor
+from .values import boolean, choice, integer, number, values_of
 
 # Of each optimizer: its numbers, what each may be, and its arrays, which are laid out like the parameters.
 OPTIMIZERS = {

@@ -7,7 +7,7 @@ the transformer with its parameters, and returns the attribute.
 import numpy as np
 from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, RobustScaler, StandardScaler
 
-from .preprocessing import (
+from ..preprocessing import (
     SequenceFeatures,
     SequenceImputer,
     SequenceResampler,
@@ -17,8 +17,8 @@ from .preprocessing import (
     TimeFeatures,
     ToSequences,
 )
-from .preprocessing._statistics import STATISTICS
-from .saved_values import choice, integer
+from ..preprocessing._statistics import STATISTICS
+from .values import choice, integer
 
 SCALERS = (StandardScaler, RobustScaler, MinMaxScaler, QuantileTransformer)
 

@@ -1,0 +1,1 @@
+"""Models in files that run nothing when they are loaded, and that later versions read."""
