@@ -90,9 +90,7 @@ def read(path):
                 for member in members
                 if member.filename != DOCUMENT
             }
-    except (
-        ValueError, KeyError, EOFError, OverflowError, RecursionError, NotImplementedError, zipfile.BadZipFile, OSError
-    ) as error:  # fmt: skip
+    except (ValueError, KeyError, EOFError, OverflowError, RuntimeError, zipfile.BadZipFile, OSError) as error:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:  # that of a place where a file has nothing
             raise
         raise ValueError(f"{os.fspath(path)!r} is not a file that sklstm has written: {error}.") from error
