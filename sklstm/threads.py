@@ -28,6 +28,11 @@ def _n_physical_cores():
     return cpu_count(only_physical_cores=True)  # reading the machine's description takes milliseconds
 
 
+@cache
+def _most_threads():
+    return 8 * cpu_count()
+
+
 def effective_n_threads(n_jobs):
     """Threads for `n_jobs`.
 
@@ -41,7 +46,7 @@ def effective_n_threads(n_jobs):
     most = min(openmp.max_threads(), _n_physical_cores())
     if n_jobs is None:
         return most
-    return min(n_jobs, 8 * cpu_count()) if n_jobs > 0 else max(1, most + n_jobs + 1)
+    return min(n_jobs, _most_threads()) if n_jobs > 0 else max(1, most + n_jobs + 1)
 
 
 @cache
