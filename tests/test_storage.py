@@ -125,6 +125,12 @@ def test_permissions_are_those_of_open_or_of_the_file_before(path, tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_errors_name_the_file_that_was_asked_for(tmp_path):
+    for path in [tmp_path / "nowhere" / "file", tmp_path]:
+        with pytest.raises(OSError, match=f"'{path}'$"):
+            storage.write(path, {}, {})
+
+
 def test_a_private_file_is_private_while_it_is_written(tmp_path):
     path = tmp_path / ("a" * 250)
     path.touch(mode=0o600)
