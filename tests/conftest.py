@@ -1,9 +1,10 @@
-"""How OpenMP waits in the tests, accidents for them, and a console."""
+"""How OpenMP waits in the tests, how much hypothesis tries, accidents for them, and a console."""
 
 import os
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Threads that wait at the end of a parallel region spin, as a rule. Where another process holds a core (a parallel
 # test run, a busy build machine), each of the tests' thousands of tiny regions then takes 10 ms instead of 0.01.
@@ -11,6 +12,12 @@ import pytest
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from sklstm.training import Trainer
+
+# Continuous integration always tries the same examples; `pytest --hypothesis-profile=soak` looks for new ones.
+SLOW = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large], "database": None}
+settings.register_profile("quick", max_examples=25, derandomize=True, **SLOW)
+settings.register_profile("soak", max_examples=2000, print_blob=True, **SLOW)
+settings.load_profile("quick")
 
 
 @pytest.fixture
