@@ -1,5 +1,7 @@
 """The scales of inputs and targets, and errors where there are none."""
 
+from contextlib import contextmanager
+
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
@@ -8,6 +10,10 @@ from .sequences import differences
 
 # Values whose mean and variance are taken at a time: bounds the memory that it takes, whatever the sequences lie in.
 SCALED_AT_A_TIME = 1 << 20
+
+# Deviations below the first are lost when they are squared; those below so many roundings of the mean are not told from
+# rounding errors. scikit-learn's own limit for the second grows with the number of time steps, without end.
+LEAST_SPREAD, ROUNDING = 1e-140, 64 * np.finfo(np.float64).eps
 
 NOTHING_SEEN = {"mean_": 0.0, "var_": 0.0, "scale_": 1.0}
 
@@ -65,24 +71,58 @@ def _scaler(name, values_of, data, rows):
 def fit_scaler(name, parts):
     """A `StandardScaler` of `parts`, pairs of values and weights; errors call the values by `name`.
 
-    NaN are left out; what is NaN throughout has mean 0 and scale 1.
+    NaN are left out; what is NaN throughout has mean 0 and scale 1. What never varies has itself for a mean, to the
+    bit, and scale 1.
     """
-    scaler = StandardScaler()
+    scaler, lowest, highest = StandardScaler(), np.inf, -np.inf
     with np.errstate(all="ignore"):
         for values, weights in parts:
             before = {key: getattr(scaler, key, first) for key, first in NOTHING_SEEN.items()}
             scaler.partial_fit(values, sample_weight=weights)
+            seen = (weights > 0)[:, np.newaxis] & ~np.isnan(values)
+            lowest = np.minimum(lowest, values.min(axis=0, where=seen, initial=np.inf))
+            highest = np.maximum(highest, values.max(axis=0, where=seen, initial=-np.inf))
             # What a part has nothing of would become NaN for good.
-            unseen = ~((weights > 0)[:, np.newaxis] & ~np.isnan(values)).any(axis=0)
+            unseen = ~seen.any(axis=0)
             for key, learnt in before.items():
                 getattr(scaler, key)[unseen] = np.broadcast_to(learnt, unseen.shape)[unseen]
     check_range(scaler, name)
+    reject_least_spread(lowest, highest, LEAST_SPREAD, name)
+    deviation, constant = np.sqrt(scaler.var_), lowest == highest
+    scaler.mean_[constant] = lowest[constant]
+    scaler.scale_ = np.where(~constant & (deviation > ROUNDING * np.abs(scaler.mean_)), deviation, 1)
     return scaler
+
+
+def reject_least_spread(lowest, highest, least, name):
+    """Raise a ValueError for a column whose values differ, but by less than can be scaled."""
+    with np.errstate(all="ignore"):  # where nothing was seen, there is no lowest value
+        spread = highest - lowest
+    too_close = (spread > 0) & (spread < least)
+    if too_close.any():
+        raise ValueError(
+            f"Column {np.argmax(too_close)} of {name} has values that all lie within {spread[too_close][0]:.1e}, which "
+            "is too little to scale them by. Rescale it: multiply it by a large number."
+        )
+
+
+@contextmanager
+def no_overflow(values, what):
+    """Have an overflow of what is computed of the values (n, n_features) raise a ValueError that names their column."""
+    try:
+        with np.errstate(over="raise"):
+            yield
+    except FloatingPointError as error:
+        column = np.argmax(np.abs(values).max(axis=0, where=~np.isnan(values), initial=0))
+        raise ValueError(f"Column {column} of X has values so large that {what} overflows. Rescale it.") from error
 
 
 def check_range(scaler, name):
     """Raise a ValueError if values were so large that what a scaler learnt of them is not finite."""
     learnt = [getattr(scaler, each, None) for each in ("mean_", "var_", "center_", "scale_", "data_range_")]
+    if hasattr(scaler, "quantiles_"):
+        with np.errstate(over="ignore"):
+            learnt.append(scaler.quantiles_[-1] - scaler.quantiles_[0])
     for numbers in learnt:
         if numbers is not None and not np.isfinite(numbers).all():
             raise ValueError(
