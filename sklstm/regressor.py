@@ -319,12 +319,20 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
 
     def _initialize_outputs(self, network, data, rows, linear_models):
         super()._initialize_outputs(network, data, rows, linear_models)
+        network.part("output.W")[:, np.repeat(self._never_vary(data, rows), self._loss.n_each)] = 0
         if not (self.skip_connection_ and self._may_start_linear()):
             return
         n_top = network.architecture.n_top
         W, b = network.part("output.W"), network.part("output.b")
         for k in np.flatnonzero(linear_models.explained > 0):
             W[:n_top, k], W[n_top:, k], b[k] = 0, linear_models.coef[:, k], linear_models.intercept[k]
+
+    @staticmethod
+    def _never_vary(data, rows):
+        """Which targets are known to begin with: weights drawn at random would add to them what is then to be lost."""
+        places = data.places(rows)
+        targets = np.where(data.weights[places, np.newaxis] > 0, data.targets[places], np.nan)
+        return np.nanmin(targets, axis=0) == np.nanmax(targets, axis=0)
 
     def _validation_score(self, out, targets, weights):
         """R2, or D2 of several quantiles, over the targets that are known."""
