@@ -25,9 +25,10 @@ class Average:
         """Take in the parameters after a step."""
         self._n_steps += 1
         share = max(1 - AVERAGE_DECAY, AVERAGE_WARM_UP / (self._n_steps + AVERAGE_WARM_UP))
-        np.subtract(self.parameters, self._mean, out=self._change)
-        self._change *= share
-        self._mean += self._change
+        with np.errstate(over="ignore", invalid="ignore"):  # of training that diverges, which is seen after the epoch
+            np.subtract(self.parameters, self._mean, out=self._change)
+            self._change *= share
+            self._mean += self._change
 
     def show(self):
         """Put the average in place of the parameters."""

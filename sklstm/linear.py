@@ -15,6 +15,10 @@ LINEAR_PENALTY, NONLINEAR_PENALTY = 1e-6, 1e-3
 
 N_NONLINEAR = 100
 
+# Beyond it, squares of features that are not standardised leave no digits for the penalty, and normal equations are
+# singular. A decomposition of the features themselves takes longer, and solves them all the same.
+LARGEST_STEP = 1e4
+
 
 @dataclass
 class LinearModels:
@@ -64,7 +68,7 @@ def fit_linear_models(steps, targets, weights, sequences):
     for pattern in np.unique(known, axis=1).T:  # targets that are known together have a model together
         columns = np.flatnonzero((known == pattern[:, np.newaxis]).all(axis=0))
         X, y, w = steps[pattern], targets[np.ix_(pattern, columns)], weights[pattern]
-        model = _ridge(LINEAR_PENALTY, w).fit(X, y, sample_weight=w)
+        model = _ridge(LINEAR_PENALTY, X, w).fit(X, y, sample_weight=w)
         models.coef[:, columns] = model.coef_.reshape(len(columns), -1).T  # of one target, it has no axis
         models.intercept[columns] = model.intercept_
         folds = _folds(sequences[pattern])
@@ -73,8 +77,9 @@ def fit_linear_models(steps, targets, weights, sequences):
     return models
 
 
-def _ridge(penalty, weights):
-    return Ridge(alpha=penalty * weights.sum())
+def _ridge(penalty, X, weights):
+    is_regular = np.abs(X).max(initial=0) < LARGEST_STEP
+    return Ridge(alpha=penalty * weights.sum(), solver="auto" if is_regular else "svd")
 
 
 def _random_functions(steps):
@@ -100,9 +105,9 @@ def _explained(penalty, X, y, weights, folds):
     errors = np.empty_like(y)
     for fold in range(folds[-1] + 1):
         rest = folds != fold
-        model = _ridge(penalty, weights[rest]).fit(X[rest], y[rest], sample_weight=weights[rest])
+        model = _ridge(penalty, X[rest], weights[rest]).fit(X[rest], y[rest], sample_weight=weights[rest])
         errors[~rest] = y[~rest] - model.predict(X[~rest]).reshape(-1, y.shape[1])
     deviations = y - np.average(y, axis=0, weights=weights)
     total = weights @ deviations**2
-    varies = np.ptp(y, axis=0) > 0
+    varies = (np.ptp(y, axis=0) > 0) & (total > 0)
     return np.where(varies, 1 - weights @ errors**2 / np.where(varies, total, 1), np.nan)

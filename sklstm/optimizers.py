@@ -84,4 +84,4 @@ class SGD:
 
 
 def _usable_epsilon(epsilon, parameters):
-    return max(epsilon, np.finfo(parameters.dtype).tiny)  # below it, 0 / 0 for a gradient of zero
+    return max(epsilon, float(np.finfo(parameters.dtype).tiny))  # below it, 0 / 0 for a gradient of zero

@@ -23,7 +23,7 @@ class InverseScaling:
 
     def __call__(self, t):
         """The learning rate after t sequences."""
-        return self.initial / (t + 1) ** self.power_t
+        return self.initial * (t + 1) ** -self.power_t
 
 
 @dataclass

@@ -13,6 +13,9 @@ from .real_numbers import real_array
 
 __all__ = ["Sequences"]
 
+# Differences of times up to it are numbers.
+LARGEST_TIME = 1e300
+
 
 class Sequences:
     """Sequences of different lengths, stored end to end.
@@ -290,8 +293,13 @@ def steps_of(starts, lengths):
 
 
 def differences(sequences):
-    """The change of every value since the time step before, (total_steps, n_features); at a first step, none."""
-    changes = np.diff(sequences.values, axis=0, prepend=sequences.values[:1])
+    """The change of every value since the time step before, (total_steps, n_features); at a first step, none.
+
+    In double precision, as the layers see them: single values may be further apart than single precision goes.
+    """
+    values = sequences.values.astype(np.float64, copy=False)
+    with np.errstate(over="ignore"):
+        changes = np.diff(values, axis=0, prepend=values[:1])
     changes[sequences.starts] = 0
     return changes
 
@@ -373,6 +381,12 @@ def _check_times(times, n_steps, inside, offsets):
         raise ValueError(
             f"times has {given[np.argmax(inexact)]} for {place(offsets, np.argmax(inexact))}, which nanoseconds or "
             "float64 cannot hold. Subtract a start from all."
+        )
+    if given.dtype.kind != "M" and (np.abs(times) > LARGEST_TIME).any():
+        step = np.argmax(np.abs(times))
+        raise ValueError(
+            f"times has {given[step]} for {place(offsets, step)}, which is beyond {LARGEST_TIME:.0e}. Choose a larger "
+            "unit."
         )
     backwards = np.setdiff1d(1 + np.flatnonzero(times[1:] < times[:-1]), offsets)
     if len(backwards):
