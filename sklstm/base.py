@@ -32,6 +32,9 @@ AUTO_EARLY_STOPPING = 1000
 # An embedding has a row for each number up to the highest: more are a mistake, and would not fit in memory.
 MOST_TOKENS = 10_000_000
 
+# A sum of weights below it has lost digits, or would make a penalty that is divided by it infinite.
+LEAST_WEIGHT = np.finfo(np.float64).tiny
+
 
 @contextmanager
 def _naming(argument):
@@ -221,7 +224,14 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
             targets = self._encode_targets(y, reset, "sequence {}".format, **about_targets)
         with _naming(name):
             weights = _check_sample_weight(weights, targets, dtype=np.float64, ensure_non_negative=True)
-        weights = weights * self._class_weights(targets, weights, learn)
+        with np.errstate(over="ignore"):
+            weights = weights * self._class_weights(targets, weights, learn)
+            total = weights.sum()
+        if not LEAST_WEIGHT <= total < np.inf:
+            raise ValueError(
+                f"The sum of the weights, {total}, is beyond what numbers can hold: multiply {name}, or class_weight, "
+                f"by what brings it near the number of sequences, {len(sequences)}."
+            )
         return Data(sequences, targets, weights, self.return_sequences)
 
     def _hold_out(self, data, watched, groups, rng):

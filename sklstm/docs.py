@@ -220,7 +220,8 @@ validation_loss_curve_ : list of float or None
 
 validation_scores_ : list of float or None
     The score on the held-out data after each epoch, as `score` computes it, but with the weights of training
-    (`class_weight` among them); None without early stopping.
+    (`class_weight` among them); None without early stopping. NaN where there is no such score, as R2 of a single
+    target.
 
 best_validation_score_ : float or None
     The score of the epoch whose weights were kept; None without early stopping.

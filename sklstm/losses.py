@@ -18,6 +18,9 @@ from .scaling import fit_scaler
 # that one of 0, as between equal targets, could never open.
 LEAST_GAP = 0.01
 
+# Targets that are not standardised are compared with outputs in single precision, which has to hold squares of both.
+LARGEST_TARGET = 1e15
+
 
 class _Loss:
     """A compiled loss, called with the values of its parameters after its other arguments."""
@@ -60,6 +63,17 @@ class _RegressionLoss(_Loss):
         self._shift, self._scale = np.zeros(targets.shape[1]), np.ones(targets.shape[1])
         if standardize:
             self._shift, self._scale = self._learn_scale(targets, weights)
+        else:
+            self._reject_unreachable(targets)
+
+    @staticmethod
+    def _reject_unreachable(targets):
+        too_large = (np.abs(targets) > LARGEST_TARGET).any(axis=0)
+        if too_large.any():
+            raise ValueError(
+                f"Column {np.argmax(too_large)} of y has values beyond {LARGEST_TARGET:.0e}, too large for a network "
+                "to answer with standardize=False: set it to True, or rescale them."
+            )
 
     def _learn_scale(self, targets, weights):
         scaler = fit_scaler("y", [(targets, weights)])
@@ -67,7 +81,8 @@ class _RegressionLoss(_Loss):
 
     def encode(self, targets):
         """Targets in the network's units."""
-        return np.ascontiguousarray((targets - self._shift) / self._scale)
+        with np.errstate(over="ignore"):  # of those to be watched, which may be far from all that was learnt from
+            return np.ascontiguousarray((targets - self._shift) / self._scale)
 
     def explained(self, out, target):
         """Predictions of one target, by its index among them, and their derivatives by the outputs."""

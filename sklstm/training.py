@@ -46,7 +46,7 @@ class Data:
 
     def normalized(self, rows):
         """With weights of mean 1 over these sequences."""
-        total = self.sequence_weights()[rows].sum()
+        total = float(self.sequence_weights()[rows].sum())
         return replace(self, weights=self.weights / self.weights[self.places(rows)].mean(), total_weight=total)
 
 
@@ -336,7 +336,9 @@ def _minimize(history, trainer, settings, callbacks, log):
         )
     if not history.epochs:  # the start is an optimum, or no step from it is better
         if not np.isfinite(result.fun):
-            raise ValueError("The loss is not finite to begin with: look at the scale of X and y, or lower alpha.")
+            raise ValueError(
+                "The loss is not finite to begin with: look at the scale of X, y and the weights, or lower alpha."
+            )
         _record(result, history, trainer, settings, log)
     if callbacks.in_epoch:
         trainer.network.parameters[:] = history.best.parameters
