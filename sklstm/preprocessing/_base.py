@@ -137,3 +137,15 @@ class SequenceTransformer(TransformerMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def side_by_side(parts, dtype):
+    """Features of all parts next to each other, in one precision."""
+    try:
+        with np.errstate(over="raise"):
+            return np.concatenate(parts, axis=1, dtype=dtype)
+    except FloatingPointError as error:
+        raise ValueError(
+            f"X is of {dtype}, which cannot hold the times or the fill_value that are to go with it: choose a larger "
+            "unit of time and a smaller fill_value, or pass X as float64."
+        ) from error

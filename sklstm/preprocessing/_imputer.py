@@ -7,9 +7,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ..scaling import no_overflow
 from ..sequences import step_times
 from ..validation import as_sequences
-from ._base import SequenceTransformer
+from ._base import SequenceTransformer, side_by_side
 
 
 def last_seen(sequences):
@@ -123,7 +124,8 @@ class SequenceImputer(SequenceTransformer):
     def _fit(self, sequences):
         missing = np.isnan(sequences.values)
         n_seen = (~missing).sum(axis=0)
-        totals = np.where(missing, 0, sequences.values).sum(axis=0, dtype=np.float64)
+        with no_overflow(sequences.values, "their sum"):
+            totals = np.where(missing, 0, sequences.values).sum(axis=0, dtype=np.float64)
         self.mean_ = totals / np.maximum(n_seen, 1)
         self.features_with_missing_ = np.flatnonzero(missing.any(axis=0))
 
@@ -142,7 +144,7 @@ class SequenceImputer(SequenceTransformer):
             parts.append(missing[:, gaps])
         if self.add_elapsed:
             parts.append(self._elapsed(clock, seen_at[:, gaps]))
-        return np.concatenate(parts, axis=1, dtype=values.dtype)
+        return side_by_side(parts, values.dtype)
 
     def _fill(self):
         """A number a feature, where nothing is known of its sequence, or with "mean" and "constant" nothing asked."""
@@ -153,7 +155,8 @@ class SequenceImputer(SequenceTransformer):
     def _elapsed(self, clock, seen_at):
         if self.elapsed_scale is None:
             return np.where(np.isnan(seen_at), clock, clock - seen_at)
-        return np.where(np.isnan(seen_at), 1, 1 - np.exp((seen_at - clock) / self.elapsed_scale))
+        with np.errstate(over="ignore"):  # of what is infinitely old, nothing is left
+            return np.where(np.isnan(seen_at), 1, 1 - np.exp((seen_at - clock) / self.elapsed_scale))
 
     @staticmethod
     def _at(values, rows):
@@ -165,13 +168,14 @@ class SequenceImputer(SequenceTransformer):
         """What the straight line through the values before and after gives."""
         clock = np.broadcast_to(step_times(sequences)[:, np.newaxis], sequences.values.shape)
         (before, start), (after, end) = (
-            (self._at(sequences.values, rows), self._at(clock, rows))
+            (self._at(sequences.values.astype(np.float64), rows), self._at(clock, rows))
             for rows in (last_seen(sequences), next_seen(sequences))
         )
         before, after = np.where(np.isnan(before), after, before), np.where(np.isnan(after), before, after)
         span = end - start  # NaN at either end, 0 between steps at the same time
         share = np.divide(clock - start, span, out=np.zeros_like(span), where=span > 0)
-        return before + share * (after - before)
+        with no_overflow(sequences.values, "the difference between two of them"):
+            return before + share * (after - before)
 
     def _stream(self, n_streams):
         if self.strategy == "linear":

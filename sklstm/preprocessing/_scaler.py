@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, RobustScaler, StandardScaler
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from ..scaling import check_range
+from ..scaling import LEAST_SPREAD, check_range, reject_least_spread
 from ._base import SequenceTransformer
 from ._streams import StepByStep
 
@@ -21,6 +21,18 @@ SCALERS = {
         n_quantiles=min(MOST_QUANTILES, n_steps), output_distribution="normal", subsample=None
     ),
 }
+
+# What scikit-learn's scalers take for no spread, whatever the unit.
+LEAST_SPREADS = {
+    "standard": LEAST_SPREAD,
+    "robust": 10 * np.finfo(np.float64).eps,
+    "minmax": 10 * np.finfo(np.float64).eps,
+    "quantile": 0,
+}
+
+# What is so near to the least or largest value, QuantileTransformer takes for it, whatever the unit; and which share of
+# the values that may happen to.
+NEAR_A_LIMIT, MOST_NEAR_A_LIMIT = 1e-7, 0.01
 
 
 class SequenceScaler(SequenceTransformer):
@@ -88,16 +100,20 @@ class SequenceScaler(SequenceTransformer):
             values = np.where(unseen, 0, values)
         with np.errstate(all="ignore"):
             self.scaler_ = SCALERS[self.method](len(values)).set_output(transform="default").fit(values)
+            lowest, highest = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
         check_range(self.scaler_, "X")
+        # Beside values as large as 1, such a spread is a rounding error.
+        least = np.where(np.fmax(-lowest, highest) < 1, LEAST_SPREADS[self.method], 0)
+        reject_least_spread(lowest, highest, least, "X")
+        if self.method == "quantile":
+            _reject_near_limits(values, lowest, highest)
 
     def _transform(self, sequences):
         return self._scaled(sequences.values, self.scaler_.transform)
 
     def _scaled(self, values, transform):
-        if self.method != "quantile":
-            # In single precision, values with a large mean would lose the digits that tell them apart.
-            return self._clipped(transform(values.astype(np.float64))).astype(values.dtype, copy=False)
-        return self._clipped(transform(values))
+        # In single precision, values with a large mean would lose the digits that tell them apart.
+        return self._clipped(transform(values.astype(np.float64))).astype(values.dtype, copy=False)
 
     def _clipped(self, scaled):
         return scaled if self.clip is None else np.clip(scaled, -self.clip, self.clip)
@@ -135,3 +151,16 @@ class SequenceScaler(SequenceTransformer):
             Sequences in the units of the training sequences; of a table, a table.
         """
         return self._apply(X, lambda sequences: self.scaler_.inverse_transform(sequences.values))
+
+
+def _reject_near_limits(values, lowest, highest):
+    with np.errstate(invalid="ignore"):  # of missing values
+        is_near = (values < lowest + NEAR_A_LIMIT) | (values > highest - NEAR_A_LIMIT)
+        is_near &= (values > lowest) & (values < highest)
+    shares = is_near.mean(axis=0)
+    if (shares > MOST_NEAR_A_LIMIT).any():
+        column = np.argmax(shares)
+        raise ValueError(
+            f"Column {column} of X has {shares[column]:.0%} of its values within {NEAR_A_LIMIT:.0e} of the least or "
+            'the largest one, which method="quantile" would take them for. Rescale it: multiply it by a large number.'
+        )

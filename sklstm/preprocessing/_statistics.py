@@ -6,6 +6,8 @@ row. They give an array (n_parts, n_features), NaN where nothing was seen, but f
 
 import numpy as np
 
+from ..scaling import no_overflow
+
 
 def _count(values, starts, clock):
     return np.add.reduceat(~np.isnan(values), starts, axis=0, dtype=np.float64)
@@ -58,8 +60,9 @@ def _slope(values, starts, clock):
     times = np.where(np.isnan(values), np.nan, clock[:, np.newaxis])
     moves = _min(times, starts, clock) < _max(times, starts, clock)
     times = _deviations(times, starts, clock)
-    slope = _total(times * _deviations(values, starts, clock), starts, clock) / _total(times**2, starts, clock)
-    return np.where(moves, slope, np.nan)
+    squares = _total(times**2, starts, clock)
+    slope = _total(times * _deviations(values, starts, clock), starts, clock) / squares
+    return np.where(moves & (squares > 0), slope, np.nan)
 
 
 STATISTICS = {
@@ -87,5 +90,5 @@ def check_choice(parameter, names, known):
 
 def statistic(name, values, starts, clock):
     """The statistic of this name of each part."""
-    with np.errstate(invalid="ignore", divide="ignore"):  # of nothing, it is NaN
+    with no_overflow(values, f"their {name}"), np.errstate(invalid="ignore", divide="ignore"):  # of nothing, it is NaN
         return STATISTICS[name](values, starts, clock)

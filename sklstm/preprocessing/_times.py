@@ -7,9 +7,10 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from ..scaling import no_overflow
 from ..sequences import Sequences, as_duration, offsets_of, rounding, step_times, time_gaps
 from ..validation import validate_sequences
-from ._base import SequenceTransformer
+from ._base import SequenceTransformer, side_by_side
 from ._statistics import STATISTICS, check_choice, statistic
 from ._streams import StepByStep
 
@@ -150,7 +151,9 @@ class SequenceResampler(SequenceTransformer):
         values[:, self._statistics == "count"] = 0
         for name in set(self._statistics):
             columns = np.flatnonzero(self._statistics == name)
-            values[row[parts][:, np.newaxis], columns] = statistic(name, sequences.values[:, columns], parts, clock)
+            aggregated = statistic(name, sequences.values[:, columns], parts, clock)
+            with no_overflow(aggregated, f"their {name}"):  # of single precision
+                values[row[parts][:, np.newaxis], columns] = aggregated
         return values
 
 
@@ -206,7 +209,7 @@ class TimeFeatures(SequenceTransformer):
 
     def _with_times(self, values, times):
         appended = [times[name][:, np.newaxis] for name in self.features]
-        return np.concatenate([values, *appended], axis=1, dtype=values.dtype)
+        return side_by_side([values, *appended], values.dtype)
 
     def _stream(self, n_streams):
         return StepByStep(lambda values, elapsed, gap: self._with_times(values, {"time": elapsed, "gap": gap}))
