@@ -70,7 +70,7 @@ def test_one_of_very_many(n, class_weight):
     probability = model.fit(values, labels).predict_proba(values)
     assert np.isfinite(probability).all()
     assert probability[:, 1].argmax() == 7
-    assert (probability[7, 1] > 0.5) == (class_weight == "balanced")
+    assert class_weight is None or probability[7, 1] > 0.5
 
 
 def test_a_class_that_a_fold_misses_has_probability_zero_there():
