@@ -290,8 +290,11 @@ def steps_of(starts, lengths):
 
 
 def differences(sequences):
-    """The change of every value since the time step before, (total_steps, n_features); at a first step, none."""
-    changes = np.diff(sequences.values, axis=0, prepend=sequences.values[:1])
+    """The change of every value since the time step before, (total_steps, n_features); at a first step, none.
+
+    In double precision, as the layers see them: single values may be further apart than single precision goes.
+    """
+    changes = np.diff(sequences.values.astype(np.float64, copy=False), axis=0, prepend=sequences.values[:1])
     changes[sequences.starts] = 0
     return changes
 
