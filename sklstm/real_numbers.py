@@ -14,9 +14,10 @@ def real_array(values, name):
         ) from error
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} has dtype {array.dtype}.")
-    if array.dtype == np.float32 or array.dtype == np.float64:
-        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
-    if array.dtype == np.float16:
+    native = array.dtype.newbyteorder("=")
+    if native == np.float32 or native == np.float64:
+        return array.astype(native, copy=False)
+    if native == np.float16:
         return array.astype(np.float32)
     reject_text(array, name)
     if array.dtype.kind == "O":

@@ -59,10 +59,14 @@ def _parts(data, rows):
 def _scaler(name, values_of, data, rows):
     sequences, weights = data.sequences, data.sequence_weights()
     weights = weights / weights.max()
+    # In double precision, since beside single values scikit-learn rounds the weights.
     return fit_scaler(
         name,
         (
-            (values_of(sequences[part]), np.repeat(weights[part], sequences.lengths[part]))
+            (
+                values_of(sequences[part]).astype(np.float64, copy=False),
+                np.repeat(weights[part], sequences.lengths[part]),
+            )
             for part in _parts(data, rows)
         ),
     )
