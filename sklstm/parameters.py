@@ -4,10 +4,11 @@ import os
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import Options, StrOptions
 
 from .layout import ACTIVATIONS, CELLS, POOLINGS, RECURRENT_ACTIVATIONS
 from .optimizers import SGD, Adam, RMSprop
+from .real_numbers import Interval
 from .schedules import Cosine, InverseScaling, OneCycle
 
 CONSTRAINTS = {

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import check_array, check_consistent_length
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -15,7 +15,7 @@ from .docs import shared_documentation
 from .linear import fit_linear_models, telling_steps
 from .losses import REGRESSION_LOSSES, GaussianNLL, Huber, Quantile
 from .metrics import sequence_scorer
-from .real_numbers import real_array
+from .real_numbers import Interval, real_array
 from .steps import reject, reject_ragged
 from .threads import effective_n_threads
 

@@ -8,9 +8,10 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch, assert_all_finite
-from sklearn.utils._param_validation import HasMethods, Interval, validate_params
+from sklearn.utils._param_validation import HasMethods, validate_params
 
 from ..minibatch import Minibatch
+from ..real_numbers import Interval
 from ..sequences import real_array
 from ..steps import StepForm
 from ..threads import effective_n_threads

@@ -7,9 +7,10 @@ import numpy as np
 from sklearn.inspection._permutation_importance import _create_importances_bunch
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.utils import Bunch, _safe_indexing, check_consistent_length, check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions, validate_params
+from sklearn.utils._param_validation import HasMethods, RealNotInt, StrOptions, validate_params
 from sklearn.utils.parallel import Parallel, delayed
 
+from ..real_numbers import Interval
 from ..sequences import Sequences
 from ..steps import StepForm
 from ..validation import as_sequences, is_list, is_table

@@ -3,10 +3,11 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ..real_numbers import Interval
 from ..sequences import step_times
 from ..validation import as_sequences
 from ._base import SequenceTransformer

@@ -4,9 +4,10 @@ from datetime import timedelta
 from numbers import Real
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from ..real_numbers import Interval
 from ..sequences import Sequences, as_duration, offsets_of, rounding, step_times, time_gaps
 from ..validation import validate_sequences
 from ._base import SequenceTransformer

@@ -7,8 +7,10 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
+
+from ..real_numbers import Interval
 
 # What decides how CountVectorizer takes a text apart.
 ANALYSIS = "analyzer", "lowercase", "strip_accents", "preprocessor", "tokenizer", "token_pattern"

@@ -5,8 +5,9 @@ from numbers import Integral, Real
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils._param_validation import validate_params
 
+from ..real_numbers import Interval
 from ..sequences import Sequences, as_duration, rounding, time_gaps
 from ..validation import as_sequences
 
