@@ -5,7 +5,6 @@ attributes: these may change. What a file may say is listed here, in `networks` 
 anything else is an error. No name in a file is ever imported.
 """
 
-import os
 from numbers import Integral
 
 import numpy as np
@@ -75,6 +74,9 @@ def save(model, path):
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
 
+    TypeError
+        If `path` is not a path, but for example an open file.
+
     OSError
         If the file cannot be written. One that was there is then still there.
 
@@ -97,6 +99,7 @@ def save(model, path):
     >>> bool((sklstm.load(path).predict_proba(X) == model.predict_proba(X)).all())
     True
     """
+    path = storage.checked_path(path)
     writer = Writer()
     document = {
         "format": FORMAT,
@@ -141,13 +144,12 @@ def load(path):
     --------
     save : Save it; with an example.
     """
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path must be a str or a Path, got {type(path).__name__}.")
+    path = storage.checked_path(path)
     document, arrays = storage.read(path)
     try:
         return _model_of(document, arrays)
     except ValueError as error:
-        raise ValueError(f"{os.fspath(path)!r} cannot be loaded: {str(error).rstrip('.')}.") from error
+        raise ValueError(f"{path!r} cannot be loaded: {str(error).rstrip('.')}.") from error
 
 
 def _model_of(document, arrays):
