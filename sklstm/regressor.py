@@ -244,11 +244,8 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
         return isinstance(self._loss, Quantile) and self._loss.is_list
 
     def _new_loss(self):
-        if self.loss == "huber":
-            return Huber(self.delta)
-        if self.loss == "quantile":
-            return Quantile(self.quantile)
-        return REGRESSION_LOSSES[self.loss]()
+        with_parameters = {"huber": Huber(self.delta), "quantile": Quantile(self.quantile)}
+        return with_parameters.get(self.loss) or REGRESSION_LOSSES[self.loss]()
 
     def _encode_targets(self, y, reset, place):
         try:
@@ -281,7 +278,8 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
         return targets
 
     def _loss_parameters(self):
-        return self.loss, self.delta, np.array(self.quantile).tolist()
+        quantile = Quantile(self.quantile)
+        return self.loss, self.delta, quantile.quantiles if quantile.is_list else quantile.quantiles[0]
 
     def _check_same_network(self, before, now):
         super()._check_same_network(before, now)
