@@ -149,7 +149,7 @@ class SequenceImputer(SequenceTransformer):
         """A number a feature, where nothing is known of its sequence, or with "mean" and "constant" nothing asked."""
         if self.strategy == "mean" or (self.strategy != "constant" and self.fill_value is None):
             return self.mean_
-        return np.full(self._n_features, self.fill_value or 0.0)
+        return np.full(self._n_features, float(self.fill_value or 0))
 
     def _elapsed(self, clock, seen_at):
         if self.elapsed_scale is None:

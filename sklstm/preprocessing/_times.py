@@ -89,7 +89,7 @@ class SequenceResampler(SequenceTransformer):
         is_dict = isinstance(self.aggregate, dict)
         statistics = np.full(sequences.n_features, "mean" if is_dict else self.aggregate, dtype=object)
         for feature, name in self.aggregate.items() if is_dict else ():
-            if name not in list(STATISTICS):
+            if not isinstance(name, str) or name not in STATISTICS:
                 raise ValueError(f"aggregate must be some of {', '.join(STATISTICS)}, got {name!r} for {feature!r}.")
             try:
                 statistics[sequences.feature_indices(feature)] = name

@@ -19,7 +19,7 @@ from ..validation import as_sequences
         "horizon": [Interval(Integral, 1, None, closed="left")],
         "step": [Interval(Integral, 1, None, closed="left")],
         "gap": [Interval(Integral, 0, None, closed="left")],
-        "target": [Integral, str],
+        "target": [Interval(Integral, None, None, closed="neither"), str],
         "max_gap": [np.timedelta64, timedelta, Interval(Real, 0, None, closed="left"), None],
     },
     prefer_skip_nested_validation=True,

@@ -5,8 +5,6 @@ attributes: these may change. What a file may say is listed here, in `networks` 
 anything else is an error. No name in a file is ever imported.
 """
 
-from numbers import Integral
-
 import numpy as np
 import sklearn
 from sklearn.pipeline import Pipeline
@@ -31,12 +29,6 @@ FORMAT, FORMAT_NUMBER = "sklstm model", 1
 MODELS = LSTMClassifier, LSTMRegressor
 COMPOSITES = {Pipeline: "steps", SequenceUnion: "transformer_list"}  # and the parameter that holds their parts
 CLASSES = {cls.__name__: cls for cls in (*MODELS, *COMPOSITES, *LEARNT)}
-UNION_CONSTRAINTS = {  # scikit-learn has none
-    "transformer_list": [list],
-    "n_jobs": [Integral, None],
-    "verbose": ["boolean"],
-    "verbose_feature_names_out": ["boolean", str],
-}
 PLACEHOLDERS = "passthrough", "drop", None
 
 # Those of transformers, beside what they have learnt.
@@ -320,7 +312,7 @@ def _read_steps(said, reader, prefix):
 
 def _check_parameters(estimator, name):
     validate_parameter_constraints(
-        getattr(estimator, "_parameter_constraints", UNION_CONSTRAINTS),
+        estimator._parameter_constraints,
         estimator.get_params(deep=False),
         caller_name=type(estimator).__name__,
     )
