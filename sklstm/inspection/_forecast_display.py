@@ -190,9 +190,11 @@ class ForecastDisplay:
             "y": ["array-like", None],
             "sequence": "no_validation",
             "output": "no_validation",
-            "feature": [Integral, str, None],
-            "ahead": [Integral],
+            "feature": [Interval(Integral, None, None, closed="neither"), str, None],
+            "ahead": [Interval(Integral, None, None, closed="neither")],
             "coverage": [Interval(Real, 0, 1, closed="neither")],
+            "target_name": [str, None],
+            "time_name": [str, None],
         },
         prefer_skip_nested_validation=True,
     )

@@ -31,7 +31,7 @@ ROUNDING = 1e-9  # of predictions, as they are computed here
         "estimator": [HasMethods(["fit", "predict"])],
         "X": "no_validation",
         "target": "no_validation",
-        "step": [Integral, None],
+        "step": [Interval(Integral, None, None, closed="neither"), None],
         "baseline": ["array-like", Integral, None],
         "tol": [Interval(Real, 0, None, closed="neither")],
     },

@@ -27,7 +27,7 @@ from ._apart import behind_layout, names_of
         "groups": [dict, list, None],
         "align": [StrOptions({"end", "start"})],
         "n_repeats": [Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [Integral, None],
+        "n_jobs": [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
         "sample_weight": ["array-like", None],
         "max_samples": [Interval(Integral, 1, None, closed="left"), Interval(RealNotInt, 0, 1, closed="right")],
@@ -153,6 +153,8 @@ def permutation_importance(
     >>> bool(result.importances_mean[0] > 1), bool(abs(result.importances_mean[1]) < 0.1)
     (True, True)
     """
+    if isinstance(estimator, type):
+        raise TypeError(f"estimator must be a fitted estimator, got the class {estimator.__name__}.")
     scorer = check_scoring(estimator, scoring=scoring)
     estimator, X = behind_layout(estimator, X)
     sequences = as_sequences(X)
