@@ -241,11 +241,11 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
                 groups = np.asarray(groups)
             if groups.shape != (n_sequences,):
                 raise ValueError(f"groups must have the shape ({n_sequences},), one a sequence, got {groups.shape}.")
+            reject(missing(groups), "NaN or None", "sequence {}".format, "give each sequence a group", name="groups")
             try:
                 np.unique(groups)
             except TypeError as error:
                 raise ValueError("groups must be all numbers, or all texts, not some of each.") from error
-            reject(missing(groups), "NaN or None", "sequence {}".format, "give each sequence a group", name="groups")
         rows = np.flatnonzero(data.sequence_weights())
         if self.solver == "lbfgs" or watched is not None:
             return rows, watched

@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from .base import BaseLSTM
 from .docs import shared_documentation
 from .losses import BinaryLogLoss, MultinomialLogLoss
-from .metrics import sequence_scorer
+from .metrics import sequence_scorer, weights_to_score
 from .real_numbers import reject_masked
 from .steps import missing, reject, reject_ragged
 
@@ -259,7 +259,7 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         """
         if self.return_sequences:
             return sequence_scorer("accuracy")(self, X, y, sample_weight=sample_weight)
-        return super().score(X, y, sample_weight)
+        return super().score(X, y, weights_to_score(sample_weight))
 
     def _encode_targets(self, y, reset, place, classes=None):
         expected = "y must hold one label a sequence, or 0 and 1 for each of several labels"

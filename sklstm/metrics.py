@@ -158,17 +158,25 @@ def _table(values, lengths, name, width=None):
     return np.concatenate(parts)
 
 
+def weights_to_score(sample_weight):
+    """Weights of sequences or of time steps as numbers, none of them negative or NaN; or None."""
+    if sample_weight is None:
+        return None
+    weights = real_array(sample_weight, "sample_weight")
+    if not (weights >= 0).all():
+        raise ValueError("sample_weight must hold weights of 0 or more, but some are negative or NaN.")
+    return weights
+
+
 def _step_weights(sample_weight, lengths, width):
     sample_weight = _array_unless_list(sample_weight, "sample_weight")
     if len(sample_weight) != len(lengths):
         raise ValueError(f"sample_weight has {len(sample_weight)} elements, but X has {len(lengths)} sequences.")
     of_steps = np.ndim(sample_weight[0]) > 0
     weights = _table(sample_weight, lengths, "sample_weight", width) if of_steps else sample_weight
-    weights = real_array(weights, "sample_weight")
+    weights = weights_to_score(weights)
     if weights.ndim > 1:
         raise ValueError(f"sample_weight must hold one weight a time step, but has {weights.shape[1:]} of them.")
-    if not (weights >= 0).all():
-        raise ValueError("sample_weight must hold weights of 0 or more, but some are negative or NaN.")
     return weights if of_steps else np.repeat(weights, lengths)
 
 

@@ -14,7 +14,7 @@ from .base import BaseLSTM
 from .docs import shared_documentation
 from .linear import fit_linear_models, telling_steps
 from .losses import REGRESSION_LOSSES, GaussianNLL, Huber, Quantile
-from .metrics import sequence_scorer
+from .metrics import sequence_scorer, weights_to_score
 from .real_numbers import Interval, real_array
 from .steps import reject, reject_ragged
 from .threads import effective_n_threads
@@ -238,7 +238,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
             return self._validation_score(out, data.targets, data.weights)
         if self.return_sequences:
             return sequence_scorer("r2")(self, X, y, sample_weight=sample_weight)
-        return super().score(X, y, sample_weight)
+        return super().score(X, real_array(y, "y"), weights_to_score(sample_weight))
 
     def _is_of_quantiles(self):
         return isinstance(self._loss, Quantile) and self._loss.is_list

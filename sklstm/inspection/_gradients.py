@@ -281,7 +281,8 @@ def _index_of_class(model, target, out):
         if model._multilabel:
             raise ValueError(f"target must say which of the labels {model.classes_.tolist()} is explained.")
         return (0 if len(out) == 1 else int(out.argmax()),), 1
-    found = np.flatnonzero(model.classes_ == target) if np.ndim(target) == 0 else ()
+    is_label = not isinstance(target, list | tuple) and np.ndim(target) == 0
+    found = np.flatnonzero(model.classes_ == target) if is_label else ()
     if not len(found):
         raise ValueError(f"target={target!r} is not among the classes {model.classes_.tolist()}.")
     if len(out) == 1 and not model._multilabel:
