@@ -17,10 +17,11 @@ from .layout import Architecture
 from .network import Network
 from .parameters import CONSTRAINTS, check_combinations, layer_sizes, make_optimizer, make_schedule
 from .progress import EpochCallbacks, History
+from .real_numbers import real_array
 from .scaling import ever_changes, never_observed, scale_of_elapsed, scaling_of, unseen_tokens
 from .schedules import PLANNED
 from .sequences import differences
-from .steps import StepForm
+from .steps import StepForm, missing, reject
 from .threads import effective_n_threads, single_threaded_blas
 from .training import Data, Objective, Trainer, train
 from .validation import check_tokens, validate_sequences
@@ -43,6 +44,12 @@ def _naming(argument):
         yield
     except ValueError as error:
         raise ValueError(f"{argument}: {error}") from error
+
+
+def _check_as_many(sequences, y):
+    if isinstance(y, type):
+        raise TypeError(f"y must be an array or a list of targets, got the class {y.__name__}.")
+    check_consistent_length(sequences, y)
 
 
 class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
@@ -187,7 +194,7 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
         sequences = self._check_sequences(X, reset)
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
-        check_consistent_length(sequences, y)
+        _check_as_many(sequences, y)
         return self._data(X, sequences, y, sample_weight, reset, learn=True, **about_targets)
 
     def _check_sequences(self, X, reset):
@@ -220,7 +227,9 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
                 raise ValueError("y has only missing values (NaN): there is nothing to learn from.")
             weights = np.where(missing, 0, weights)
         else:
-            weights = sample_weight
+            weights = sample_weight if sample_weight is None else real_array(sample_weight, name)
+            if np.ndim(weights) == 0 and weights is not None:
+                raise ValueError(f"{name} must hold a weight for each sequence, got {sample_weight!r}.")
             targets = self._encode_targets(y, reset, "sequence {}".format, **about_targets)
         with _naming(name):
             weights = _check_sample_weight(weights, targets, dtype=np.float64, ensure_non_negative=True)
@@ -242,6 +251,11 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
                 groups = np.asarray(groups)
             if groups.shape != (n_sequences,):
                 raise ValueError(f"groups must have the shape ({n_sequences},), one a sequence, got {groups.shape}.")
+            reject(missing(groups), "NaN or None", "sequence {}".format, "give each sequence a group", name="groups")
+            try:
+                np.unique(groups)
+            except TypeError as error:
+                raise ValueError("groups must be all numbers, or all texts, not some of each.") from error
         rows = np.flatnonzero(data.sequence_weights())
         if self.solver == "lbfgs" or watched is not None:
             return rows, watched
@@ -361,7 +375,7 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
         with _naming("X_val"):
             sequences = self._check_sequences(X_val, reset=False)
         with _naming("y_val"):
-            check_consistent_length(sequences, y_val)
+            _check_as_many(sequences, y_val)
             return self._data(X_val, sequences, y_val, sample_weight_val, reset=False, learn=False, suffix="_val")
 
     def _standardise(self, data, rows):

@@ -58,7 +58,7 @@ def checkpoint_of(estimator, data, watched, groups, rng, going_on):
     if estimator.checkpoint is None:
         yield None
         return
-    folder = Path(estimator.checkpoint).absolute()  # wherever a callback may lead
+    folder = Path(storage.checked_path(estimator.checkpoint, "checkpoint")).absolute()  # wherever a callback may lead
     _make_ready(folder)
     path = folder / f"{type(estimator).__name__}-{_fingerprint(estimator, data, watched, groups, rng, going_on)}"
     with _locked(path.with_name(f".{path.name}.lock")):

@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from .base import BaseLSTM
 from .docs import shared_documentation
 from .losses import BinaryLogLoss, MultinomialLogLoss
-from .metrics import sequence_scorer
+from .metrics import sequence_scorer, weights_to_score
 from .real_numbers import reject_masked
 from .steps import missing, reject, reject_ragged
 
@@ -259,7 +259,7 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         """
         if self.return_sequences:
             return sequence_scorer("accuracy")(self, X, y, sample_weight=sample_weight)
-        return super().score(X, y, sample_weight)
+        return super().score(X, y, weights_to_score(sample_weight))
 
     def _encode_targets(self, y, reset, place, classes=None):
         expected = "y must hold one label a sequence, or 0 and 1 for each of several labels"
@@ -271,6 +271,8 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
             raise ValueError(f"{expected}: {error}") from error
         if y.dtype == object:
             reject_ragged(y, expected)
+        if y.dtype.kind == "V":
+            raise ValueError(f"{expected}; it holds records, of {y.dtype}.")
         advice = "give such time steps any label, and the weight 0" if self.return_sequences else "leave such out"
         reject(missing(y), "NaN or None", place, advice)
         y = check_array(y, dtype=None, ensure_2d=False, input_name="y", estimator=self)  # infinity is left to reject
@@ -296,7 +298,7 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
                 )
                 + f", as in fit; its shape is {y.shape}."
             )
-        elif classes is not None and not np.array_equal(self.classes_, classes if multilabel else np.unique(classes)):
+        elif classes is not None and not np.array_equal(self.classes_, _checked(classes, multilabel)):
             raise ValueError(f"classes={classes!r} are not those of the first call, {self.classes_!r}.")
         if multilabel:
             return np.asarray(y, dtype=np.float64)
@@ -307,16 +309,15 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
 
     def _learn_classes(self, y, classes):
         if self._multilabel:
-            self.classes_ = np.arange(y.shape[1]) if classes is None else np.asarray(classes)
+            self.classes_ = np.arange(y.shape[1]) if classes is None else _checked(classes, multilabel=True)
             if self.classes_.shape != y.shape[1:]:
                 raise ValueError(f"classes={classes!r} must name the {y.shape[1]} labels that y has a column for.")
             self._loss, self._n_targets = BinaryLogLoss(multilabel=True), y.shape[1]
         else:
-            self.classes_ = np.unique(y if classes is None else classes)
+            self.classes_ = np.unique(y) if classes is None else _checked(classes, multilabel=False)
             if len(self.classes_) < 2:
-                raise ValueError(
-                    f"A classifier needs at least two classes, but y holds only one class: {self.classes_[0]}."
-                )
+                of = "y holds only one class:" if classes is None else "classes are"
+                raise ValueError(f"A classifier needs at least two classes, but {of} {self.classes_.tolist()}.")
             binary = len(self.classes_) == 2
             self._loss, self._n_targets = BinaryLogLoss() if binary else MultinomialLogLoss(len(self.classes_)), 1
         self.n_outputs_ = self._loss.n_network_outputs(self._n_targets)
@@ -362,3 +363,16 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _checked(classes, multilabel):
+    """All classes that were passed, sorted; of several labels, their names in the order of their columns."""
+    wrong = ValueError(f"classes must be the labels that y may hold, in one dimension, got {classes!r}.")
+    try:
+        labels = np.asarray(classes)
+        distinct = np.unique(labels)
+    except (TypeError, ValueError) as error:  # ragged, or of types that have no order
+        raise wrong from error
+    if labels.ndim != 1 or missing(labels).any():
+        raise wrong
+    return labels if multilabel else distinct

@@ -103,6 +103,9 @@ class FittedNetworkMixin:
         ValueError
             If the model holds what such a file cannot, such as callbacks.
 
+        TypeError
+            If `path` is not a path, but for example an open file.
+
         OSError
             If the file cannot be written. One that was there is then still there.
 

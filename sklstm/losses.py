@@ -133,7 +133,10 @@ class Quantile(_RegressionLoss):
     _core = staticmethod(core.quantile)
 
     def __init__(self, quantile=0.5):
-        quantiles = np.atleast_1d(quantile)
+        try:
+            quantiles = np.atleast_1d(quantile)
+        except ValueError:
+            quantiles = np.empty(0)
         numbers = all(isinstance(q, Real) for q in quantiles.tolist())
         if quantiles.ndim != 1 or not (numbers and quantiles.size and (np.diff([0, *quantiles, 1]) > 0).all()):
             raise ValueError(

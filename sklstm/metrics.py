@@ -7,6 +7,7 @@ from sklearn.metrics import get_scorer
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _check_response_method
 
+from .real_numbers import real_array
 from .sequences import Sequences
 from .steps import missing
 from .validation import as_sequences
@@ -142,7 +143,7 @@ def _is_list(response):
 
 def _table(values, lengths, name, width=None):
     """All time steps of all sequences, one below the other; those beyond a length are padding, if up to `width`."""
-    values = _array_unless_list(values)
+    values = _array_unless_list(values, name)
     if len(values) != len(lengths):
         raise ValueError(f"{name} has {len(values)} sequences, but X has {len(lengths)}.")
     is_padded = isinstance(values, np.ndarray) and values.ndim > 1
@@ -157,18 +158,36 @@ def _table(values, lengths, name, width=None):
     return np.concatenate(parts)
 
 
+def weights_to_score(sample_weight):
+    """Weights of sequences or of time steps as numbers, none of them negative or NaN; or None."""
+    if sample_weight is None:
+        return None
+    weights = real_array(sample_weight, "sample_weight")
+    if not (weights >= 0).all():
+        raise ValueError("sample_weight must hold weights of 0 or more, but some are negative or NaN.")
+    return weights
+
+
 def _step_weights(sample_weight, lengths, width):
-    sample_weight = _array_unless_list(sample_weight)
+    sample_weight = _array_unless_list(sample_weight, "sample_weight")
     if len(sample_weight) != len(lengths):
         raise ValueError(f"sample_weight has {len(sample_weight)} elements, but X has {len(lengths)} sequences.")
-    if np.ndim(sample_weight[0]):
-        return _table(sample_weight, lengths, "sample_weight", width).astype(float)
-    return np.repeat(np.asarray(sample_weight, dtype=float), lengths)
+    of_steps = np.ndim(sample_weight[0]) > 0
+    weights = _table(sample_weight, lengths, "sample_weight", width) if of_steps else sample_weight
+    weights = weights_to_score(weights)
+    if weights.ndim > 1:
+        raise ValueError(f"sample_weight must hold one weight a time step, but has {weights.shape[1:]} of them.")
+    return weights if of_steps else np.repeat(weights, lengths)
 
 
-def _array_unless_list(values):
+def _array_unless_list(values, name):
     values = list(values) if isinstance(values, Sequences) else values
-    return values if isinstance(values, list | tuple) else np.asarray(values)
+    if isinstance(values, list | tuple):
+        return values
+    values = np.asarray(values)
+    if values.ndim == 0:
+        raise ValueError(f"{name} must hold an array for each sequence of X, got {values!r}.")
+    return values
 
 
 def _plain(values):

@@ -4,11 +4,14 @@ import os
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import Options, StrOptions
 
 from .layout import ACTIVATIONS, CELLS, POOLINGS, RECURRENT_ACTIVATIONS
 from .optimizers import SGD, Adam, RMSprop
+from .real_numbers import Interval
 from .schedules import Cosine, InverseScaling, OneCycle
+
+UNITS = Interval(Integral, 1, 1_000_000, closed="both")  # more have weights that no memory holds
 
 CONSTRAINTS = {
     "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -99,9 +102,14 @@ def _check_goes_with_decay(model):
 
 def layer_sizes(hidden_layer_sizes):
     """The units of each layer."""
-    sizes = [hidden_layer_sizes] if isinstance(hidden_layer_sizes, Integral) else list(hidden_layer_sizes)
-    if not sizes or not all(isinstance(size, Integral) and size is not True and size > 0 for size in sizes):
-        raise ValueError(f"hidden_layer_sizes must be positive numbers of units, got {hidden_layer_sizes!r}.")
+    try:
+        sizes = np.atleast_1d(np.asarray(hidden_layer_sizes, dtype=object))
+    except ValueError:
+        sizes = np.empty(0)
+    if sizes.ndim != 1 or not len(sizes) or not all(UNITS.is_satisfied_by(size) for size in sizes):
+        raise ValueError(
+            f"hidden_layer_sizes must be positive numbers of units, up to {UNITS.right}, got {hidden_layer_sizes!r}."
+        )
     return tuple(int(size) for size in sizes)
 
 

@@ -1,6 +1,26 @@
-"""Arrays of real numbers, of whatever values are given, and every error that values can have."""
+"""Real numbers, alone and in arrays, of whatever values are given, and every error that values can have."""
+
+import sys
+from numbers import Integral
 
 import numpy as np
+from sklearn.utils import _param_validation
+
+
+class Interval(_param_validation.Interval):
+    """scikit-learn's interval that a parameter lies in, for plain numbers of a size that the core can take.
+
+    Durations are integers to NumPy, True is one to Python, which also knows fractions, and integers of any size.
+    """
+
+    def is_satisfied_by(self, value):
+        is_plain = isinstance(value, int | float | np.integer | np.floating)
+        if not is_plain or isinstance(value, bool | np.timedelta64):
+            return False
+        is_whole = isinstance(value, int | np.integer)
+        if is_whole and abs(int(value)) > (sys.maxsize if self.type is Integral else sys.float_info.max):
+            return False
+        return super().is_satisfied_by(value)
 
 
 def real_array(values, name):

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import check_array, check_consistent_length
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -14,8 +14,8 @@ from .base import BaseLSTM
 from .docs import shared_documentation
 from .linear import fit_linear_models, telling_steps
 from .losses import REGRESSION_LOSSES, GaussianNLL, Huber, Quantile
-from .metrics import sequence_scorer
-from .real_numbers import real_array
+from .metrics import sequence_scorer, weights_to_score
+from .real_numbers import Interval, real_array
 from .steps import reject, reject_ragged
 from .threads import effective_n_threads
 
@@ -238,17 +238,14 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
             return self._validation_score(out, data.targets, data.weights)
         if self.return_sequences:
             return sequence_scorer("r2")(self, X, y, sample_weight=sample_weight)
-        return super().score(X, y, sample_weight)
+        return super().score(X, real_array(y, "y"), weights_to_score(sample_weight))
 
     def _is_of_quantiles(self):
         return isinstance(self._loss, Quantile) and self._loss.is_list
 
     def _new_loss(self):
-        if self.loss == "huber":
-            return Huber(self.delta)
-        if self.loss == "quantile":
-            return Quantile(self.quantile)
-        return REGRESSION_LOSSES[self.loss]()
+        with_parameters = {"huber": Huber(self.delta), "quantile": Quantile(self.quantile)}
+        return with_parameters.get(self.loss) or REGRESSION_LOSSES[self.loss]()
 
     def _encode_targets(self, y, reset, place):
         try:
@@ -281,7 +278,8 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
         return targets
 
     def _loss_parameters(self):
-        return self.loss, self.delta, np.array(self.quantile).tolist()
+        quantile = Quantile(self.quantile)
+        return self.loss, self.delta, quantile.quantiles if quantile.is_list else quantile.quantiles[0]
 
     def _check_same_network(self, before, now):
         super()._check_same_network(before, now)

@@ -75,7 +75,7 @@ class Sequences:
         values = real_array(values, "values")
         if values.ndim != 2:
             raise ValueError(f"values must have two dimensions (time steps, features), got shape {values.shape}.")
-        offsets = np.asarray(offsets)
+        offsets = _array(offsets, "offsets")
         if offsets.ndim != 1 or len(offsets) == 0 or offsets.dtype.kind not in "iu":
             raise ValueError("offsets must be a one-dimensional array of integers, one more than there are sequences.")
         offsets = offsets.astype(np.int64)
@@ -130,14 +130,22 @@ class Sequences:
                 columns = self.feature_indices(columns)
                 part = self[key]
                 return part[:, columns] if isinstance(key, Integral) else part._select(columns)
-        if isinstance(key, Integral):
-            key = range(len(self))[key]
+        if isinstance(key, Integral) and -len(self) <= key < len(self):
+            key %= len(self)
             return self.values[self.offsets[key] : self.offsets[key + 1]]
         if isinstance(key, slice) and key.step in (None, 1):
             start, stop, _ = key.indices(len(self))
             offsets = self.offsets[start : max(start, stop) + 1]
             return self._part(slice(offsets[0], offsets[-1]), offsets - offsets[0])
-        return self._take(np.arange(len(self))[key])
+        try:
+            rows = np.arange(len(self))[key]
+        except (IndexError, ValueError):
+            rows = None
+        if np.ndim(rows) != 1:
+            raise IndexError(
+                f"Sequences are picked by a number, a slice, a list of numbers or a mask, of {len(self)}; got {key!r}."
+            )
+        return self._take(rows)
 
     def _take(self, rows):
         lengths = self.lengths[rows]
@@ -355,6 +363,13 @@ def rounding(sequences):
     return 4 * np.spacing(np.abs(sequences.times).max(initial=1))
 
 
+def _array(values, name):
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} must have one dimension, but its elements differ in length.") from error
+
+
 def _check_names(names, n_features):
     names = np.asarray(names, dtype=object)
     if names.shape != (n_features,) or not all(isinstance(name, str) for name in names):
@@ -366,7 +381,7 @@ def _check_names(names, n_features):
 
 
 def _check_times(times, n_steps, inside, offsets):
-    times = np.asarray(times)
+    times = _array(times, "times")
     if times.shape != (n_steps,):
         raise ValueError(f"times must have the shape ({n_steps},), one a time step, got {times.shape}.")
     if times.dtype.kind not in "iufM":

@@ -33,6 +33,8 @@ class StepForm:
             values = list(values)
         reject_masked(values, name)
         values = np.asarray(values) if hasattr(values, "shape") else values
+        if isinstance(values, np.ndarray) and values.ndim == 0:
+            raise ValueError(f"{name} must hold an array of numbers or labels for each sequence of X, got {values!r}.")
         if isinstance(values, np.ndarray) and (values.dtype != object or values.ndim > 1):
             return self._from_array(values, name)
         try:
@@ -115,7 +117,7 @@ def reject_ragged(y, expected):
         )
 
 
-def reject(wrong, what, place, advice):
+def reject(wrong, what, place, advice, name="y"):
     """Raise a ValueError that says where the first of the targets is that are wrong."""
     if wrong.any():
-        raise ValueError(f"Input y contains {what}, first in {place(np.argwhere(wrong)[0][0])}; {advice}.")
+        raise ValueError(f"Input {name} contains {what}, first in {place(np.argwhere(wrong)[0][0])}; {advice}.")

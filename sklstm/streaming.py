@@ -12,7 +12,7 @@ import numpy as np
 
 from .network_stream import NetworkStream
 from .preprocessing._streams import InTurn, stream_of
-from .real_numbers import first_other, real_array
+from .real_numbers import Interval, first_other, real_array
 
 DOUBLE, SINGLE = np.dtype(np.float64), np.dtype(np.float32)
 
@@ -20,6 +20,8 @@ DOUBLE, SINGLE = np.dtype(np.float64), np.dtype(np.float32)
 STEPS, NUMBERS, DATETIMES, ZONED = 0, 1, 2, 3
 HOUR = 3_600_000_000  # microseconds
 
+
+NUMBER = Interval(Integral, 1, None, closed="left")
 
 _streams = WeakSet()
 
@@ -69,7 +71,7 @@ class Stream:
     """
 
     def __init__(self, steps, model, n_streams=1):
-        if isinstance(n_streams, bool) or not isinstance(n_streams, Integral) or n_streams < 1:
+        if not NUMBER.is_satisfied_by(n_streams):
             raise ValueError(f"n_streams must be a number of sequences from 1 on, got {n_streams!r}.")
         self.n_streams = int(n_streams)
         # A fit replaces what a model has learnt, but changes transformers themselves.
@@ -157,6 +159,8 @@ class Stream:
             if self._counts_time:
                 self._timed_step(x.reshape(self.n_streams, -1), time)
             else:
+                if time is not None:
+                    self._clock.check(time)
                 inputs[...] = x
                 self._network.step()
             if out is None:
@@ -243,7 +247,10 @@ class Stream:
         wrong = ValueError(f"streams={streams!r} must be numbers of some of the {self.n_streams} streams.")
         if isinstance(streams, slice):
             return streams
-        which = np.atleast_1d(np.asarray(streams))
+        try:
+            which = np.atleast_1d(np.asarray(streams))
+        except ValueError as error:
+            raise wrong from error
         if isinstance(streams, bool | np.bool_) or which.ndim > 1 or (which.size and which.dtype.kind not in "iub"):
             raise wrong
         try:
@@ -271,8 +278,12 @@ class Stream:
         own = self.state
         if not isinstance(state, Mapping) or set(state) != set(own):
             raise ValueError(f"state must be a dict of {', '.join(own)}, as a stream of this model has it.")
-        arrays = {name: np.asarray(state[name]) for name in own}
-        for name, array in arrays.items():
+        arrays = {}
+        for name in own:
+            try:
+                array = arrays[name] = np.asarray(state[name])
+            except ValueError as error:
+                raise ValueError(f"state[{name!r}] must be an array, as a stream of this model has it.") from error
             if array.shape != own[name].shape or array.dtype != own[name].dtype:
                 raise ValueError(
                     f"state[{name!r}] must be of shape {own[name].shape} and dtype {own[name].dtype}, got "
@@ -347,11 +358,18 @@ class Clock:
         self._last[:] = now
         return (elapsed / HOUR, gap / HOUR) if unit >= DATETIMES else (elapsed, gap)
 
+    def check(self, time):
+        """Raise a ValueError for what are no times, also where they do not count."""
+        self._numbers(time, None)
+
     def _numbers(self, time, n_steps):
         """The unit of the times, and the times in it."""
         if time is None:
             return STEPS, n_steps.astype(np.float64)
-        times, unit = np.asarray(time), NUMBERS
+        try:
+            times, unit = np.asarray(time), NUMBERS
+        except ValueError as error:
+            raise ValueError(f"time must be one for each stream, got {time!r}.") from error
         if times.dtype.kind == "O" and all(isinstance(each, date) and each == each for each in times.flat):  # no NaT
             unit = ZONED if all(_has_zone(each) for each in times.flat) else unit
             times = np.array([_in_utc(each) for each in times.flat], dtype="M8[us]").reshape(times.shape)

@@ -3,6 +3,7 @@
 import os
 from contextlib import contextmanager
 from functools import cache
+from numbers import Integral
 from threading import Lock
 
 from joblib import cpu_count
@@ -46,6 +47,8 @@ def effective_n_threads(n_jobs):
     most = min(openmp.max_threads(), _n_physical_cores())
     if n_jobs is None:
         return most
+    if not isinstance(n_jobs, Integral) or n_jobs == 0:  # set since it was validated in fit
+        raise ValueError(f"n_jobs must be None, a number of threads from 1 on, or negative, got {n_jobs!r}.")
     return min(n_jobs, _most_threads()) if n_jobs > 0 else max(1, most + n_jobs + 1)
 
 

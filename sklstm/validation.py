@@ -1,5 +1,7 @@
 """Sequences of any accepted form into one container, and every error that their form can have."""
 
+from collections.abc import Mapping, Set, Sized
+
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
@@ -64,7 +66,7 @@ def as_sequences(X, *, feature_names=None, times=None):
     elif is_list(X):
         sequences = _from_list(X)
     else:
-        _reject_other_than_numbers(X)
+        reject_other_than_numbers(X)
         X = check_array(
             X,
             dtype=[np.float64, np.float32],
@@ -101,9 +103,18 @@ def as_sequences(X, *, feature_names=None, times=None):
 
 
 def _times_of_steps(times, lengths):
+    if not isinstance(times, list | tuple | Sequences):
+        times = np.asarray(times)
+        if times.ndim == 0:
+            raise ValueError(f"times must hold the times of each sequence, in an array or a list, got {times!r}.")
     if len(times) != len(lengths):
         raise ValueError(f"times has {len(times)} elements, but X has {len(lengths)} sequences.")
-    arrays = [np.asarray(time) for time in times]
+    arrays = []
+    for i, time in enumerate(times):
+        try:
+            arrays.append(np.asarray(time))
+        except ValueError as error:
+            raise ValueError(f"times[{i}] must hold a time for each time step, got {time!r}.") from error
     for i, (array, length) in enumerate(zip(arrays, lengths, strict=True)):
         if array.ndim != 1 or len(array) < length or (len(array) > length and isinstance(times, list | tuple)):
             raise ValueError(f"times[{i}] has shape {array.shape}, but sequence {i} of X has {length} time steps.")
@@ -160,20 +171,27 @@ def check_tokens(sequences, most, name="X"):
         )
 
 
-def _reject_other_than_numbers(X):
+def reject_other_than_numbers(X):
     """Raise a ValueError for what scikit-learn would turn into numbers where it can, or report in NumPy's words."""
     if issparse(X):
         return  # scikit-learn says it best
     reject_masked(X, "X")
-    if isinstance(X, str | bytes | dict) or not any(hasattr(X, name) for name in ("__array__", "__len__", "shape")):
-        raise ValueError(
-            f"X must be an array, a data frame, a list of arrays or Sequences, of real numbers; got {type(X).__name__}."
-        )
+    _reject_no_data(X)
+    if hasattr(X, "columns") and X.shape[1] == 0:
+        raise ValueError("X is a data frame without columns.")
     try:
         array = np.asarray(X)
     except ValueError as error:
         raise ValueError("X is a list of lists that hold more than numbers.") from error
     reject_text(array, "X")
+
+
+def _reject_no_data(X):
+    is_other = isinstance(X, str | bytes | Mapping | Set | type)
+    if is_other or not any(hasattr(X, name) for name in ("__array__", "__len__", "shape")):
+        raise ValueError(
+            f"X must be an array, a data frame, a list of arrays or Sequences, of real numbers; got {type(X).__name__}."
+        )
 
 
 def _from_array(X):
@@ -236,6 +254,8 @@ def validate_sequences(estimator, X, reset, allow_nan=False):
     time, but its ``n_features_in_`` is its number of columns, as scikit-learn's conventions demand; ``_n_features`` is
     the number of features of a time step in any case.
     """
+    if isinstance(X, type):
+        _reject_no_data(X)
     if is_table(X):
         sequences = _validate_table(estimator, X, reset)
     else:
@@ -286,12 +306,17 @@ def is_list(X):
 def _is_nested_table(X):
     """Whether a list holds equally long lists of numbers, which scikit-learn reads as a table."""
     return len(X) > 0 and all(
-        isinstance(row, list | tuple) and len(row) == len(X[0]) and not (row and np.ndim(row[0])) for row in X
+        isinstance(row, list | tuple) and len(row) == len(X[0]) and not (row and _has_elements(row[0])) for row in X
     )
 
 
+def _has_elements(value):
+    """Whether a value is no number or text, but itself made of some, if only of different numbers of them."""
+    return getattr(value, "ndim", isinstance(value, Sized) and not isinstance(value, str | bytes)) > 0
+
+
 def _validate_table(estimator, X, reset):
-    _reject_other_than_numbers(X)
+    reject_other_than_numbers(X)
     options = {"dtype": [np.float64, np.float32], "ensure_all_finite": False}
     if reset or estimator._fitted_on_table:
         try:

@@ -17,8 +17,17 @@ from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from urllib.request import Request, urlopen
 
+from sklearn.datasets import get_data_home
+
+from ..saving.storage import checked_path
+
 CHUNK = 1 << 18  # bytes read at a time
 TIMEOUT = 60  # seconds without an answer or a byte
+
+
+def home_of(data_home):
+    """The folder that is meant, which is made if there is none."""
+    return Path(get_data_home(None if data_home is None else checked_path(data_home, "data_home")))
 
 
 def obtain(home, folder, names, url, get, *, download_if_missing):

@@ -5,8 +5,9 @@ from numbers import Integral, Real
 import numpy as np
 from scipy.signal import lfilter
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils._param_validation import validate_params
 
+from ..real_numbers import Interval
 from ..sequences import Sequences, offsets_of
 
 # A row a vital sign: mean and standard deviation of patients' own levels, amplitude of the daily rhythm, standard

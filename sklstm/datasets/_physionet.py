@@ -3,16 +3,15 @@
 import os
 from functools import partial
 from numbers import Integral, Real
-from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import get_data_home
 from sklearn.utils import Bunch
 from sklearn.utils._optional_dependencies import check_pandas_support
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils._param_validation import StrOptions, validate_params
 
+from ..real_numbers import Interval
 from ..sequences import Sequences
-from ._fetch import get_file, get_part, obtain
+from ._fetch import get_file, get_part, home_of, obtain
 from ._physionet_files import (
     N_HOURS,
     OUTCOMES,
@@ -175,7 +174,7 @@ def fetch_physionet_2012(
     <Sequences: 4000 of 48 to 48 time steps, 37 features, float32>
     """
     pd = check_pandas_support("fetch_physionet_2012 with as_frame=True") if as_frame else None
-    home = Path(get_data_home(data_home))
+    home = home_of(data_home)
     # Set c is published as a tar file only.
     archives = [f"set-{subset}.zip", f"set-{subset}.tar.gz", f"set-{subset}"]
     served = archives[1] if subset == "c" else archives[0]
@@ -322,7 +321,7 @@ def fetch_physionet_2019(
         get_part, url=URL_2019, archive_url=ZIP_2019, part=f"training/{name}", n_retries=n_retries, delay=delay
     )
     path = obtain(
-        Path(get_data_home(data_home)),
+        home_of(data_home),
         "physionet-2019",
         [f"{name}.zip", name],
         f"{URL_2019}training/{name}/",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sklearn.utils._param_validation import HasMethods, validate_params
 
-from ..saving.storage import written_whole
+from ..saving.storage import checked_path, written_whole
 
 NAME = re.compile(r"[A-Za-z](_?[A-Za-z0-9])*")
 
@@ -92,7 +92,7 @@ def to_c(model, path, *, name=None, int8=False):
     from ..pipelines import take_apart
     from ._c_header import Header
 
-    path = Path(path)
+    path = Path(checked_path(path))
     steps, model = take_apart(model)
     text = Header(steps, model, _checked_name(name, path), int8).text()
     with written_whole(path) as file:

@@ -104,7 +104,7 @@ def to_onnx(model, *, sequence_lens="optional", times=None, dtype="float32", tar
     True
     """
     register_skl2onnx()
-    _check_parameters(sequence_lens, dtype, target_opset)
+    _check_parameters(sequence_lens, times, dtype, target_opset)
     import onnx
 
     from ._onnx_converters import convertible, first_reader, time_counts
@@ -121,10 +121,12 @@ def to_onnx(model, *, sequence_lens="optional", times=None, dtype="float32", tar
     return converted
 
 
-def _check_parameters(sequence_lens, dtype, target_opset):
-    if sequence_lens not in ("optional", "required", None):
+def _check_parameters(sequence_lens, times, dtype, target_opset):
+    if not isinstance(sequence_lens, str | None) or sequence_lens not in ("optional", "required", None):
         raise ValueError(f'sequence_lens must be "optional", "required" or None, got {sequence_lens!r}.')
-    if dtype not in ("float32", "float64"):
+    if not isinstance(times, bool | np.bool_ | None):
+        raise ValueError(f"times must be True, False or None, got {times!r}.")
+    if not isinstance(dtype, str) or dtype not in ("float32", "float64"):
         raise ValueError(f'dtype must be "float32" or "float64", got {dtype!r}.')
     from skl2onnx import __max_supported_opset__ as last
 

@@ -6,9 +6,10 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils import _safe_indexing, check_consistent_length
 from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils._param_validation import HasMethods, Interval, validate_params
+from sklearn.utils._param_validation import HasMethods, validate_params
 from sklearn.utils._plotting import _validate_style_kwargs
 
+from ..real_numbers import Interval
 from ..validation import as_sequences
 from ._apart import behind_layout, chosen_rows
 from ._arrays import bounds_of, times_of, values_of
@@ -189,9 +190,11 @@ class ForecastDisplay:
             "y": ["array-like", None],
             "sequence": "no_validation",
             "output": "no_validation",
-            "feature": [Integral, str, None],
-            "ahead": [Integral],
+            "feature": [Interval(Integral, None, None, closed="neither"), str, None],
+            "ahead": [Interval(Integral, None, None, closed="neither")],
             "coverage": [Interval(Real, 0, 1, closed="neither")],
+            "target_name": [str, None],
+            "time_name": [str, None],
         },
         prefer_skip_nested_validation=True,
     )

@@ -7,6 +7,7 @@ from sklearn.utils._param_validation import HasMethods, StrOptions, validate_par
 
 from ..layout import CELLS
 from ..minibatch import Minibatch
+from ..real_numbers import Interval
 from ._apart import prepare
 
 
@@ -14,7 +15,7 @@ from ._apart import prepare
     {
         "estimator": [HasMethods(["fit", "predict"])],
         "X": "no_validation",
-        "layer": [Integral],
+        "layer": [Interval(Integral, None, None, closed="neither")],
         "direction": [StrOptions({"forward", "backward"})],
     },
     prefer_skip_nested_validation=True,

@@ -8,9 +8,10 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch, assert_all_finite
-from sklearn.utils._param_validation import HasMethods, Interval, validate_params
+from sklearn.utils._param_validation import HasMethods, validate_params
 
 from ..minibatch import Minibatch
+from ..real_numbers import Interval
 from ..sequences import real_array
 from ..steps import StepForm
 from ..threads import effective_n_threads
@@ -30,7 +31,7 @@ ROUNDING = 1e-9  # of predictions, as they are computed here
         "estimator": [HasMethods(["fit", "predict"])],
         "X": "no_validation",
         "target": "no_validation",
-        "step": [Integral, None],
+        "step": [Interval(Integral, None, None, closed="neither"), None],
         "baseline": ["array-like", Integral, None],
         "tol": [Interval(Real, 0, None, closed="neither")],
     },
@@ -280,7 +281,8 @@ def _index_of_class(model, target, out):
         if model._multilabel:
             raise ValueError(f"target must say which of the labels {model.classes_.tolist()} is explained.")
         return (0 if len(out) == 1 else int(out.argmax()),), 1
-    found = np.flatnonzero(model.classes_ == target) if np.ndim(target) == 0 else ()
+    is_label = not isinstance(target, list | tuple) and np.ndim(target) == 0
+    found = np.flatnonzero(model.classes_ == target) if is_label else ()
     if not len(found):
         raise ValueError(f"target={target!r} is not among the classes {model.classes_.tolist()}.")
     if len(out) == 1 and not model._multilabel:

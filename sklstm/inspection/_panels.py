@@ -57,6 +57,8 @@ class TimeAxis:
     """
 
     def __init__(self, n_timesteps, times=None, tokens=None, name=None):
+        if not isinstance(name, str | None):
+            raise ValueError(f"time_name must be a text or None, got {name!r}.")
         self._tokens = tokens
         times = None if times is None else np.asarray(times)
         has_times = times is not None and (times[1:] > times[:-1]).all()

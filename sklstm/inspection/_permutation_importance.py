@@ -7,9 +7,10 @@ import numpy as np
 from sklearn.inspection._permutation_importance import _create_importances_bunch
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.utils import Bunch, _safe_indexing, check_consistent_length, check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions, validate_params
+from sklearn.utils._param_validation import HasMethods, RealNotInt, StrOptions, validate_params
 from sklearn.utils.parallel import Parallel, delayed
 
+from ..real_numbers import Interval
 from ..sequences import Sequences
 from ..steps import StepForm
 from ..validation import as_sequences, is_list, is_table
@@ -26,7 +27,7 @@ from ._apart import behind_layout, names_of
         "groups": [dict, list, None],
         "align": [StrOptions({"end", "start"})],
         "n_repeats": [Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [Integral, None],
+        "n_jobs": [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
         "sample_weight": ["array-like", None],
         "max_samples": [Interval(Integral, 1, None, closed="left"), Interval(RealNotInt, 0, 1, closed="right")],
@@ -152,6 +153,8 @@ def permutation_importance(
     >>> bool(result.importances_mean[0] > 1), bool(abs(result.importances_mean[1]) < 0.1)
     (True, True)
     """
+    if isinstance(estimator, type):
+        raise TypeError(f"estimator must be a fitted estimator, got the class {estimator.__name__}.")
     scorer = check_scoring(estimator, scoring=scoring)
     estimator, X = behind_layout(estimator, X)
     sequences = as_sequences(X)

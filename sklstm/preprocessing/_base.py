@@ -2,9 +2,25 @@
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ..validation import is_table, validate_sequences
+
+
+def check_container(transform):
+    """Raise an error for what `set_output` does not know, also where it changes nothing."""
+    allowed = {"transform": [StrOptions({"default", "pandas", "polars"}), None]}
+    validate_parameter_constraints(allowed, {"transform": transform}, caller_name="set_output")
+
+
+def names_in(estimator, input_features):
+    """Names of the features that come in: those that are passed, those of `fit`, or "x0", "x1" and so on."""
+    if input_features is not None:
+        names = input_features if isinstance(input_features, list | tuple) else np.atleast_1d(input_features)
+        if np.ndim(names[0] if len(names) else 0) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f"input_features must be texts, one a feature, got {input_features!r}.")
+    return _check_feature_names_in(estimator, input_features)
 
 
 class SequenceTransformer(TransformerMixin, BaseEstimator):
@@ -107,7 +123,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator):
             The names; of a table that stays one, those of its columns.
         """
         check_is_fitted(self)
-        names = _check_feature_names_in(self, input_features)
+        names = names_in(self, input_features)
         if not self._fitted_on_table:
             return self._names_out(names)
         of_one = self._names_out(np.array(["x0"], dtype=object))
@@ -126,6 +142,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator):
         self : object
             The transformer.
         """
+        check_container(transform)
         return super().set_output(transform=transform) if self._sklearn_auto_wrap_output_keys else self
 
     def __sklearn_is_fitted__(self):

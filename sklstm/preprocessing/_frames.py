@@ -214,7 +214,7 @@ def _frame(df, name):
 
 
 def _names(names, role):
-    if isinstance(names, str) or not hasattr(names, "__iter__"):
+    if isinstance(names, str | type) or not hasattr(names, "__iter__") or getattr(names, "ndim", 1) == 0:
         raise ValueError(f"{role} must be a list of names, got {names!r}.")
     names = list(names)
     if not names:
@@ -347,5 +347,7 @@ def _static_values(static):
     """Static features as an array, and their names, if they are columns of a frame."""
     if hasattr(type(static), "columns"):  # of its type: a lazy frame works out its own
         frame = _frame(static, "static")
+        for name in frame.columns:
+            _check_column(frame, name, "its header", "static")
         return table_of(frame, frame.columns, "static"), frame.columns
     return real_array(static, "static"), None

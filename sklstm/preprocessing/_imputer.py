@@ -3,10 +3,11 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from ..real_numbers import Interval
 from ..scaling import no_overflow
 from ..sequences import step_times
 from ..validation import as_sequences
@@ -150,7 +151,7 @@ class SequenceImputer(SequenceTransformer):
         """A number a feature, where nothing is known of its sequence, or with "mean" and "constant" nothing asked."""
         if self.strategy == "mean" or (self.strategy != "constant" and self.fill_value is None):
             return self.mean_
-        return np.full(self._n_features, self.fill_value or 0.0)
+        return np.full(self._n_features, float(self.fill_value or 0))
 
     def _elapsed(self, clock, seen_at):
         if self.elapsed_scale is None:

@@ -4,12 +4,13 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..real_numbers import Interval
 from ..sequences import Sequences
-from ..validation import as_sequences
-from ._base import SequenceTransformer
+from ..validation import as_sequences, reject_other_than_numbers
+from ._base import SequenceTransformer, names_in
 
 
 class ToSequences(SequenceTransformer):
@@ -177,11 +178,12 @@ class ToSequences(SequenceTransformer):
             "x0", "x1" and so on, then those of the columns that belong to no time step.
         """
         check_is_fitted(self)
-        columns = _check_feature_names_in(self, input_features)
+        columns = names_in(self, input_features)
         static = columns[len(columns) - self.n_static :] if self.n_static else []
         return np.array([*(f"x{k}" for k in range(self.n_features)), *static], dtype=object)
 
     def _check(self, X, reset):
+        reject_other_than_numbers(X)
         X = validate_data(
             self, X, reset=reset, dtype=[np.float64, np.float32], allow_nd=True, ensure_all_finite="allow-nan"
         )

@@ -4,8 +4,9 @@ from numbers import Real
 
 import numpy as np
 from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, RobustScaler, StandardScaler
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
+from ..real_numbers import Interval
 from ..scaling import LEAST_SPREAD, check_range, reject_least_spread
 from ._base import SequenceTransformer
 from ._streams import StepByStep

@@ -81,7 +81,7 @@ STATISTICS = {
 def check_choice(parameter, names, known):
     """Raise a ValueError unless names are some of those known, each once."""
     names = list(names)
-    wrong = [name for name in names if name not in list(known) or names.count(name) > 1]
+    wrong = [name for name in names if not isinstance(name, str) or name not in known or names.count(name) > 1]
     if wrong or not names:
         raise ValueError(
             f"{parameter} must be some of {', '.join(known)}, each once, got {wrong[0] if wrong else 'none'!r}."

@@ -4,9 +4,10 @@ from datetime import timedelta
 from numbers import Real
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from ..real_numbers import Interval
 from ..scaling import no_overflow
 from ..sequences import Sequences, as_duration, offsets_of, rounding, step_times, time_gaps
 from ..validation import validate_sequences
@@ -89,7 +90,7 @@ class SequenceResampler(SequenceTransformer):
         is_dict = isinstance(self.aggregate, dict)
         statistics = np.full(sequences.n_features, "mean" if is_dict else self.aggregate, dtype=object)
         for feature, name in self.aggregate.items() if is_dict else ():
-            if name not in list(STATISTICS):
+            if not isinstance(name, str) or name not in STATISTICS:
                 raise ValueError(f"aggregate must be some of {', '.join(STATISTICS)}, got {name!r} for {feature!r}.")
             try:
                 statistics[sequences.feature_indices(feature)] = name

@@ -115,7 +115,10 @@ def _backend(backend):
 def _identifiers(ids, n_sequences):
     if ids is None:
         return np.arange(n_sequences)
-    ids = _array(ids)
+    try:
+        ids = _array(ids)
+    except ValueError as error:
+        raise ValueError(f"ids must hold one identifier a sequence of X, got {ids!r}.") from error
     if ids.shape != (n_sequences,):
         raise ValueError(f"ids must have the shape ({n_sequences},), one a sequence of X, got {ids.shape}.")
     return ids

@@ -1,14 +1,17 @@
 """Texts into sequences of numbers."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from itertools import count
 from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
+
+from ..real_numbers import Interval
 
 # What decides how CountVectorizer takes a text apart.
 ANALYSIS = "analyzer", "lowercase", "strip_accents", "preprocessor", "tokenizer", "token_pattern"
@@ -188,8 +191,8 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
 
     def _sequences(self, X, number):
         """The `number` of each token of each text."""
-        shape = getattr(X, "shape", (0,))
-        if isinstance(X, str | bytes | dict) or not hasattr(X, "__iter__") or len(shape) != 1:
+        shape = (0,) if isinstance(X, type) else getattr(X, "shape", (0,))
+        if isinstance(X, str | bytes | dict | type) or not isinstance(X, Iterable) or len(shape) != 1:
             what = type(X).__name__ if len(shape) == 1 else f"{type(X).__name__} of shape {shape}"
             raise ValueError(
                 f"X must be an iterable of texts, such as a list or one column of a data frame, got {what}."
@@ -220,9 +223,14 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
             The tokens of each text; "<unknown>" for 0.
         """
         names = self.get_feature_names_out()
+        if isinstance(X, str | bytes | dict | type) or not isinstance(X, Iterable) or getattr(X, "ndim", 1) == 0:
+            raise ValueError(f"X must be a list of sequences of numbers, as transform returns them, got {X!r}.")
         texts = []
         for i, sequence in enumerate(X):
-            numbers = np.asarray(sequence)
+            try:
+                numbers = np.asarray(sequence)
+            except ValueError:
+                numbers = np.empty(0)
             if numbers.dtype.kind not in "iu" or ((numbers < 0) | (numbers >= len(names))).any():
                 raise ValueError(f"Sequence {i} of X must hold whole numbers from 0 to {len(names) - 1}.")
             texts.append(names[numbers])

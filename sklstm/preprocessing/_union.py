@@ -5,8 +5,9 @@ from numbers import Integral
 import numpy as np
 from sklearn.pipeline import FeatureUnion
 
+from ..real_numbers import Interval
 from ..validation import as_sequences
-from ._base import SequenceTransformer
+from ._base import SequenceTransformer, check_container
 from ._streams import StepByStep, Together, single_steps, stream_of
 
 
@@ -104,10 +105,73 @@ class SequenceUnion(FeatureUnion, auto_wrap_output_keys=None):
            [ 1.,  3.]])
     """
 
+    _parameter_constraints: dict = {
+        "transformer_list": [list, tuple],
+        "n_jobs": [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None],
+        "verbose": ["boolean"],
+        "verbose_feature_names_out": ["boolean", str, callable],
+    }
+
     def __init__(self, transformer_list, *, n_jobs=None, verbose=False, verbose_feature_names_out=True):
         super().__init__(
             transformer_list, n_jobs=n_jobs, verbose=verbose, verbose_feature_names_out=verbose_feature_names_out
         )
+
+    def fit(self, X, y=None, **fit_params):
+        """Fit all transformers.
+
+        Parameters
+        ----------
+        X : array, data frame, list or Sequences
+            The training sequences, in any form that the transformers accept.
+
+        y : array-like, default=None
+            Targets, for transformers that want them.
+
+        **fit_params : dict
+            Metadata, for transformers that request them.
+
+        Returns
+        -------
+        self : object
+            The fitted union.
+
+        Raises
+        ------
+        ValueError
+            If X or a parameter is not what it should be.
+        """
+        self._check_parameters()
+        return super().fit(X, y, **fit_params)
+
+    def fit_transform(self, X, y=None, **params):
+        """Fit all transformers, and transform.
+
+        Parameters
+        ----------
+        X, y : as in `fit`
+
+        **params : dict
+            Metadata, for transformers that request them.
+
+        Returns
+        -------
+        X : Sequences
+            The features of all transformers side by side.
+
+        Raises
+        ------
+        ValueError
+            If X or a parameter is not what it should be.
+        """
+        self._check_parameters()
+        return super().fit_transform(X, y, **params)
+
+    def _check_parameters(self):
+        self._validate_params()
+        pairs = self.transformer_list
+        if not pairs or not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
+            raise ValueError(f"transformer_list must be a list of (name, transformer), got {pairs!r}.")
 
     def set_output(self, *, transform=None):
         """Leave the output as it is: sequences, whatever container is asked for.
@@ -122,6 +186,7 @@ class SequenceUnion(FeatureUnion, auto_wrap_output_keys=None):
         self : object
             The union.
         """
+        check_container(transform)
         return self
 
     def _hstack(self, Xs):

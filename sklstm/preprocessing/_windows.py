@@ -5,8 +5,9 @@ from numbers import Integral, Real
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils._param_validation import validate_params
 
+from ..real_numbers import Interval
 from ..sequences import Sequences, as_duration, rounding, time_gaps
 from ..validation import as_sequences
 
@@ -18,7 +19,7 @@ from ..validation import as_sequences
         "horizon": [Interval(Integral, 1, None, closed="left")],
         "step": [Interval(Integral, 1, None, closed="left")],
         "gap": [Interval(Integral, 0, None, closed="left")],
-        "target": [Integral, str],
+        "target": [Interval(Integral, None, None, closed="neither"), str],
         "max_gap": [np.timedelta64, timedelta, Interval(Real, 0, None, closed="left"), None],
     },
     prefer_skip_nested_validation=True,

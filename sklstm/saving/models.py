@@ -5,9 +5,6 @@ attributes: these may change. What a file may say is listed here, in `networks` 
 anything else is an error. No name in a file is ever imported.
 """
 
-import os
-from numbers import Integral
-
 import numpy as np
 import sklearn
 from sklearn.pipeline import Pipeline
@@ -32,12 +29,6 @@ FORMAT, FORMAT_NUMBER = "sklstm model", 1
 MODELS = LSTMClassifier, LSTMRegressor
 COMPOSITES = {Pipeline: "steps", SequenceUnion: "transformer_list"}  # and the parameter that holds their parts
 CLASSES = {cls.__name__: cls for cls in (*MODELS, *COMPOSITES, *LEARNT)}
-UNION_CONSTRAINTS = {  # scikit-learn has none
-    "transformer_list": [list],
-    "n_jobs": [Integral, None],
-    "verbose": ["boolean"],
-    "verbose_feature_names_out": ["boolean", str],
-}
 PLACEHOLDERS = "passthrough", "drop", None
 
 # Those of transformers, beside what they have learnt.
@@ -75,6 +66,9 @@ def save(model, path):
     sklearn.exceptions.NotFittedError
         If the model is not fitted.
 
+    TypeError
+        If `path` is not a path, but for example an open file.
+
     OSError
         If the file cannot be written. One that was there is then still there.
 
@@ -97,6 +91,7 @@ def save(model, path):
     >>> bool((sklstm.load(path).predict_proba(X) == model.predict_proba(X)).all())
     True
     """
+    path = storage.checked_path(path)
     writer = Writer()
     document = {
         "format": FORMAT,
@@ -141,13 +136,12 @@ def load(path):
     --------
     save : Save it; with an example.
     """
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path must be a str or a Path, got {type(path).__name__}.")
+    path = storage.checked_path(path)
     document, arrays = storage.read(path)
     try:
         return _model_of(document, arrays)
     except ValueError as error:
-        raise ValueError(f"{os.fspath(path)!r} cannot be loaded: {str(error).rstrip('.')}.") from error
+        raise ValueError(f"{path!r} cannot be loaded: {str(error).rstrip('.')}.") from error
 
 
 def _model_of(document, arrays):
@@ -318,7 +312,7 @@ def _read_steps(said, reader, prefix):
 
 def _check_parameters(estimator, name):
     validate_parameter_constraints(
-        getattr(estimator, "_parameter_constraints", UNION_CONSTRAINTS),
+        estimator._parameter_constraints,
         estimator.get_params(deep=False),
         caller_name=type(estimator).__name__,
     )

@@ -31,6 +31,20 @@ MAGIC, VERSION = b"\x93NUMPY", b"\x01\x00"
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*\.npy", re.ASCII)
 
 
+def checked_path(path, name="path"):
+    """A path as a text; an error for what is none, or what no file can be called."""
+    path = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(path, str):
+        raise TypeError(f"{name} must be a str or a Path, got {type(path).__name__}.")
+    try:
+        is_possible = path and b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        is_possible = False
+    if not is_possible:
+        raise ValueError(f"{name} must be the name of a file, which {path!r} cannot be.")
+    return path
+
+
 def write(path, document, arrays):
     """Write a document, a dict that JSON can hold, and a dict of arrays of numbers by name."""
     with written_whole(path) as file:
