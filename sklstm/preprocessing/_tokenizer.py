@@ -1,5 +1,6 @@
 """Texts into sequences of numbers."""
 
+import re
 from collections import defaultdict
 from itertools import count
 from numbers import Integral
@@ -194,7 +195,10 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
             raise ValueError(
                 f"X must be an iterable of texts, such as a list or one column of a data frame, got {what}."
             )
-        analyze = CountVectorizer(**{name: getattr(self, name) for name in ANALYSIS}).build_analyzer()
+        try:
+            analyze = CountVectorizer(**{name: getattr(self, name) for name in ANALYSIS}).build_analyzer()
+        except (re.error, TypeError, OverflowError, RecursionError) as error:
+            raise ValueError(f"token_pattern must be a regular expression, got {self.token_pattern!r}: {error}.") from error
         part = slice(self.max_length) if self.truncate == "end" else slice(-(self.max_length or 0), None)
         sequences = []
         for i, text in enumerate(X):
@@ -220,9 +224,14 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
             The tokens of each text; "<unknown>" for 0.
         """
         names = self.get_feature_names_out()
+        if isinstance(X, str | bytes | dict) or not hasattr(X, "__iter__") or getattr(X, "shape", None) == ():
+            raise ValueError(f"X must be a list of sequences of numbers, got {type(X).__name__}.")
         texts = []
         for i, sequence in enumerate(X):
-            numbers = np.asarray(sequence)
+            try:
+                numbers = np.asarray(sequence)
+            except (TypeError, ValueError):
+                numbers = np.empty(0, dtype=object)
             if numbers.dtype.kind not in "iu" or ((numbers < 0) | (numbers >= len(names))).any():
                 raise ValueError(f"Sequence {i} of X must hold whole numbers from 0 to {len(names) - 1}.")
             texts.append(names[numbers])
