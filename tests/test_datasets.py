@@ -1,30 +1,17 @@
+"""Data that come with the package, which are as published, and data that are made up."""
+
 import hashlib
-import io
-import tarfile
-import threading
-import zipfile
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from urllib.error import URLError
 
 import numpy as np
 import pytest
 
 from sklstm.datasets import (
-    _fetch,
-    _physionet,
-    fetch_physionet_2012,
-    fetch_physionet_2019,
     load_glucose,
     load_japanese_vowels,
     load_product_reviews,
     make_adding_problem,
     make_vital_signs,
 )
-from sklstm.datasets._physionet_files import VARIABLES_2012, VARIABLES_2019
-
-HEADER_2019 = "|".join([*VARIABLES_2019, "SepsisLabel"])
-
 
 # Bundled data
 

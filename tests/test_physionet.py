@@ -51,7 +51,6 @@ def test_2012_brings_events_to_hours(tmp_path, below, write, name):
 
 
 def test_2012_as_frame(tmp_path):
-    pytest.importorskip("pandas")
     write_2012(tmp_path)
     icu = local_2012(tmp_path, as_frame=True)
     assert icu.frame.columns.tolist() == ["record_id", "hour", *VARIABLES_2012]
@@ -71,6 +70,36 @@ def test_2012_malformed_line_is_named(tmp_path, line):
     with pytest.raises(ValueError, match=r"set-a\.zip: 7\.txt, line 9: .*'07:15,HR,83'") as error:
         local_2012(tmp_path)
     assert repr(line) in str(error.value)
+
+
+SAME = r"set-a\.zip: 8\.txt has the RecordID 7, as 7\.txt has"
+TWICE = {"set-a/7.txt": stay(7, []), "set-a/8.txt": stay(7, [])}
+UNHEARD_OF = {"set-a/7.txt": stay(7, ["00:10,Urine,3e38", "00:20,Urine,3e38"])}
+
+
+@pytest.mark.parametrize(
+    ("stays", "message"),
+    [
+        (TWICE, SAME),
+        (UNHEARD_OF, r"7\.txt has a sum of Urine that float32 does not hold"),
+        ({"set-a/7.txt": stay(7.5, [])}, r"7\.txt, line 2: .*RecordID,7\.5"),
+        ({"set-a/7.txt": stay("1e300", [])}, r"7\.txt, line 2: .*RecordID,1e300"),
+        ({"set-a/7.txt": stay(7, ["00:10,HR,1e39"])}, r"7\.txt, line 8: .*HR,1e39"),
+        ({"set-a/7.txt": stay(7, ["00:10,HR,8_0"])}, r"7\.txt, line 8: expected no underscore, got '00:10,HR,8_0'"),
+        ({"set-a/7.txt": stay(7, ["0" * 10**6])}, r"7\.txt, line 8: .{300,450}\.\.\.\.$"),
+    ],
+)
+def test_2012_numbers_that_python_would_change_are_named(tmp_path, stays, message):
+    write_2012(tmp_path, stays)
+    with pytest.raises(ValueError, match=message):
+        local_2012(tmp_path)
+
+
+@pytest.mark.parametrize("number", [10**30, "1_0"])
+def test_2012_outcomes_of_other_numbers_are_named(tmp_path, number):
+    write_2012(tmp_path, outcomes=OUTCOMES.replace(",16,", f",{number},"))
+    with pytest.raises(ValueError, match=r"Outcomes-a\.txt, line 2: expected"):
+        local_2012(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +156,6 @@ def test_2019_reads_tables(tmp_path, below, write, name):
 
 
 def test_2019_as_frame(tmp_path):
-    pytest.importorskip("pandas")
     write_zip(tmp_path / "training_setB.zip", TABLES)
     frame = local_2019(tmp_path, as_frame=True).frame
     assert frame.columns.tolist() == ["patient_id", *VARIABLES_2019, "SepsisLabel"]
@@ -141,6 +169,9 @@ def test_2019_as_frame(tmp_path):
         (table([1, 2], "2"), r"p1\.psv, line 2: expected 41 numbers or NaN"),
         (table([1, 2], "0").replace("|2|0\n", "|2|0|0\n"), r"p1\.psv, line 3: expected 41 numbers or NaN"),
         (table([1, 2], "0").replace("|2|0\n", "|two|0\n"), r"p1\.psv, line 3: expected 41 numbers or NaN"),
+        (table([1, 2], "0").replace("|2|0\n", "|inf|0\n"), r"p1\.psv, line 3: expected numbers that float32 holds"),
+        (table([1, 2], "0").replace("|2|0\n", "|1e39|0\n"), r"p1\.psv, line 3: expected numbers that float32 holds"),
+        (table([1], "0").replace("|1|0\n", "|1_0|0\n"), r"p1\.psv, line 2: expected no underscore"),
         (table([1], "0").replace("HR", "Pulse", 1), r"p1\.psv, line 1: expected the header"),
         (table([], "0"), r"p1\.psv has no hours"),
     ],

@@ -133,7 +133,8 @@ def mutate_array(content, rng, scramble):
             array = array[np.newaxis] if rng.random() < 0.5 else array.T
         else:
             array = array.copy()
-            array.flat[rng.randrange(max(1, array.size))] = np.array(rng.choice(NUMBERS)).astype(array.dtype)
+            with np.errstate(all="ignore"):
+                array.flat[rng.randrange(max(1, array.size))] = np.array(rng.choice(NUMBERS)).astype(array.dtype)
             if what == 5:
                 array[...] = array.flat[0]
         file = io.BytesIO()

@@ -10,7 +10,7 @@ from threading import get_ident
 # What neither runs nor changes anything, such as looking at a function's signature or into a folder.
 HARMLESS = {
     *("array.__new__", "builtins.id", "glob.glob", "glob.glob/2", "object.__getattr__", "os.listdir", "os.scandir"),
-    "sys._getframe",
+    *("pathlib.Path.glob", "sys._getframe"),
 }
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
