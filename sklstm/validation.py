@@ -183,7 +183,9 @@ def _naming_other_objects(X):
         with suppress(TypeError):  # of columns that have no type in common
             found = first_other(np.asarray(X, dtype=object))
         value = type(X).__name__ if found is None else repr(found[1])
-        raise TypeError(f"X must hold real numbers, got {value}: argument must be a string or a real number.") from error
+        raise TypeError(
+            f"X must hold real numbers, got {value}: argument must be a string or a real number."
+        ) from error
 
 
 def _reject_other_than_numbers(X):

@@ -58,7 +58,7 @@ def test_missing_outcomes(tmp_path):
 class Handler(SimpleHTTPRequestHandler):
     """Serves the files of a folder, and sends elsewhere whom `moved` says."""
 
-    def do_GET(self):  # noqa: N802
+    def do_GET(self):
         self.server.requests.append(self.path)
         if self.path not in self.server.moved:
             return super().do_GET()

@@ -133,20 +133,19 @@ def _extract_checked(archive, path, sums, url):
 
     `sums` maps paths relative to that folder to SHA-256 sums; every one must be there and match.
     """
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target, archive_errors(_not_an_archive(url)):
-        with zipfile.ZipFile(archive) as source:
-            members = {member.filename.partition("/")[2]: member for member in source.infolist()}
-            for name, sha256 in sums.items():
-                if name not in members:
-                    raise OSError(f"{url} lacks the file {name}, which the published SHA-256 sums name")
-                content = read_member(source, members[name])
-                if hashlib.sha256(content).hexdigest() != sha256:
-                    raise OSError(f"{name} in {url} does not have the published SHA-256 sum")
-                target.writestr("/".join(PurePosixPath(name).parts[-2:]), content)
-
-
-def _not_an_archive(url):
-    return lambda error: OSError(f"{url} cannot be read as a zip file ({error})")
+    with (
+        archive_errors(lambda error: OSError(f"{url} cannot be read as a zip file ({error})")),
+        zipfile.ZipFile(archive) as source,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
+        members = {member.filename.partition("/")[2]: member for member in source.infolist()}
+        for name, sha256 in sums.items():
+            if name not in members:
+                raise OSError(f"{url} lacks the file {name}, which the published SHA-256 sums name")
+            content = read_member(source, members[name])
+            if hashlib.sha256(content).hexdigest() != sha256:
+                raise OSError(f"{name} in {url} does not have the published SHA-256 sum")
+            target.writestr("/".join(PurePosixPath(name).parts[-2:]), content)
 
 
 def _with_retries(attempt, url, n_retries, delay):

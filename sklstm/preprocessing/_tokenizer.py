@@ -198,7 +198,9 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         try:
             analyze = CountVectorizer(**{name: getattr(self, name) for name in ANALYSIS}).build_analyzer()
         except (re.error, TypeError, OverflowError, RecursionError) as error:
-            raise ValueError(f"token_pattern must be a regular expression, got {self.token_pattern!r}: {error}.") from error
+            raise ValueError(
+                f"token_pattern must be a regular expression, got {self.token_pattern!r}: {error}."
+            ) from error
         part = slice(self.max_length) if self.truncate == "end" else slice(-(self.max_length or 0), None)
         sequences = []
         for i, text in enumerate(X):

@@ -20,8 +20,8 @@ for _ in range(200):
 VALUES = [
     None, True, False, 0, 1, -1, 2, 3, 12, 2**31, 2**40, 2**53 + 1, 2**63, 10**30, -0.5, 0.5, 1e-320, 1e39, 1e308, "",
     "gru", "decay", "attention", "quantile", "gaussian_nll", "polars", "a" * 99, "\ud800", "(", "(a", r"(?u)\b\w\w+\b",
-    "(?i:(a))(b)", [], [[]], [0], ["a"], [1, 2, 3], {}, {"tuple": [1, 2]}, {"float": "nan"}, {"float": "inf"}, {"dict": []},
-    {"dict": [["a", 1]]}, {"slice": [0, None, 1]}, {"timedelta": [1, 0, 0]}, {"timedelta": [10**9, 0, 0]},
+    "(?i:(a))(b)", [], [[]], [0], ["a"], [1, 2, 3], {}, {"tuple": [1, 2]}, {"float": "nan"}, {"float": "inf"},
+    {"dict": []}, {"dict": [["a", 1]]}, {"slice": [0, None, 1]}, {"timedelta": [1, 0, 0]}, {"timedelta": [10**9, 0, 0]},
     {"scalar": ["<f4", 0.5]}, {"scalar": ["<M8[ns]", 5]}, {"scalar": ["<i8", 7]}, {"scalar": ["<U5", "abc"]},
     {"objects": ["|O", [2], ["a", None]]}, {"objects": ["<U3", [1, 2], ["a", "b"]]}, {"objects": ["|O", [2], [[], {}]]},
     DEEP,
@@ -29,10 +29,26 @@ VALUES = [
 NUMBERS = 0, 1, -1, 2, 0.5, np.nan, np.inf, -np.inf, 1e-320, 1e-30, 1e30, 3e38, 1e300, 2**31, 2**53, 2**62, -(2**63)
 TYPES = "<f2", "<f4", "<f8", ">f8", "<i1", "<i4", "<i8", "<u1", "<u4", "<u8", "|b1"
 FIELDS = (
-    "", "0", "1", "-1", "nan", "NaN", "inf", "-inf", "1e38", "3.5e38", "1e308", "1e999", "1_0", " 7", "0x10", "9" * 5000, "48:00",
-    "00:00", "48:01", "RecordID", "Weight", "Age", "HR", "Urine", "\x00", "\x1b[2J", "\x0c", "\xe4", "a" * 3000, "7.5", "-0",
+    "", "0", "1", "-1", "nan", "NaN", "inf", "-inf", "1e38", "3.5e38", "1e308", "1e999", "1_0", " 7", "0x10", "9" * 5000,
+    "48:00", "00:00", "48:01", "RecordID", "Weight", "Age", "HR", "Urine", "\x00", "\x1b[2J", "\x0c", "\xe4",
+    "a" * 3000, "7.5", "-0",
 )  # fmt: skip
-NAMES = "../x", "/etc/x", "a\\x", "C:x", "x", "", "x\x00y", "\x1b[2J", "ü", "a" * 300, ".x", "a/../x", "7", "document.json"
+NAMES = (
+    "../x",
+    "/etc/x",
+    "a\\x",
+    "C:x",
+    "x",
+    "",
+    "x\x00y",
+    "\x1b[2J",
+    "ü",
+    "a" * 300,
+    ".x",
+    "a/../x",
+    "7",
+    "document.json",
+)
 
 
 def members_of(data):
@@ -179,10 +195,17 @@ def mutate_tar(data, rng, scramble):
     header = content[at : at + 512]
     what = rng.random()
     if what < 0.3:
-        size = [b"%011o\0" % rng.choice([0, 1, 511, 10**6, 2**32]), b"\xff" * 12, b"\x80" + bytes(6) + b"\1" * 5, b"zzz"]
+        size = [
+            b"%011o\0" % rng.choice([0, 1, 511, 10**6, 2**32]),
+            b"\xff" * 12,
+            b"\x80" + bytes(6) + b"\1" * 5,
+            b"zzz",
+        ]
         header[124:136] = rng.choice(size).ljust(12, b"\0")
     elif what < 0.6:
-        header[156:157] = rng.choice([b"0", b"1", b"2", b"3", b"5", b"6", b"7", b"L", b"K", b"S", b"x", b"g", b"X", b"\0"])
+        header[156:157] = rng.choice(
+            [b"0", b"1", b"2", b"3", b"5", b"6", b"7", b"L", b"K", b"S", b"x", b"g", b"X", b"\0"]
+        )
     elif what < 0.75:
         name = rng.choice(NAMES).encode()[:90] + rng.choice([b".txt", b""])
         header[:100] = name.ljust(100, b"\0")

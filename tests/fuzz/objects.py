@@ -11,9 +11,9 @@ import sklstm
 
 DTYPES = "f8", "f4", "f2", "i1", "i8", "u8", "?", "c8", "O", "U3", "S2", "M8[ns]", "M8[D]", "m8[s]", ">f4", "f8,i4"
 SCALARS = (
-    0, 1, -1, 2, 0.5, 1e-320, 1e39, 1e308, float("nan"), float("inf"), 10**30, 2**63, True, None, pd.NA, pd.NaT, "", "a",
-    "1", b"x", 1j, np.float32(2), np.int8(3), np.datetime64("NaT"), np.datetime64("2020-01-01"), np.float16("inf"),
-    datetime.date(2020, 1, 1), datetime.timedelta(1), object(), print, ..., "\ud800", "é" * 50, np.array(1.5), [1], (), {},
+    0, 1, -1, 2, 0.5, 1e-320, 1e39, 1e308, float("nan"), float("inf"), 10**30, 2**63, True, None, pd.NA, pd.NaT, "",
+    "a", "1", b"x", 1j, np.float32(2), np.int8(3), np.datetime64("NaT"), np.datetime64("2020-01-01"),
+    np.float16("inf"), datetime.date(2020, 1, 1), datetime.timedelta(1), object(), print, ..., "\ud800", "é" * 50, np.array(1.5), [1], (), {},
 )  # fmt: skip
 WORDS = "the", "cat", "", " ", "a" * 500, "it's", "\x00", "\ud800", "ß", "ﬁ", "🙂", "\n", "0", "the cat sat on", "é"
 
@@ -55,7 +55,9 @@ class Choices:
             array.flat[self.below(array.size)] = self.of([0, np.nan, np.inf, 1])
             if self.below(4) == 0 and array.ndim:
                 array[..., -1] = np.nan
-        return self.of([lambda a: a, lambda a: a, lambda a: a.T, np.ma.array, lambda a: a[::-1] if a.ndim else a])(array)
+        return self.of([lambda a: a, lambda a: a, lambda a: a.T, np.ma.array, lambda a: a[::-1] if a.ndim else a])(
+            array
+        )
 
     def frame(self):
         """A data frame, of pandas or of polars."""
@@ -70,11 +72,15 @@ class Choices:
             elif kind == 4:
                 values = [self.of(WORDS[:4]) for _ in range(n)]
             elif kind == 5:
-                values = np.array([self.below(99) for _ in range(n)]).astype(self.of(["M8[ns]", "m8[s]", "f4", "u8", "?"]))
+                values = np.array([self.below(99) for _ in range(n)]).astype(
+                    self.of(["M8[ns]", "m8[s]", "f4", "u8", "?"])
+                )
             elif kind == 6:
                 values = pd.Categorical([self.of(["b", "a", None]) for _ in range(n)])
             else:
-                values = pd.array([self.of([1, None, 0]) for _ in range(n)], dtype=self.of(["Int64", "boolean", "Float32"]))
+                values = pd.array(
+                    [self.of([1, None, 0]) for _ in range(n)], dtype=self.of(["Int64", "boolean", "Float32"])
+                )
             columns[self.of([name, name, name, name, 7, "x"])] = values
         frame = pd.DataFrame(columns)
         what = self.below(8)

@@ -19,7 +19,7 @@ codecs.lookup("cp437")  # the names in zip files: Python imports it with the fir
 _watched = {}  # by thread: the place that may be read, and what else happened
 
 
-class Misdeed(AssertionError):
+class Misdeed(AssertionError):  # noqa: N818
     """Something happened that must not, whatever the input."""
 
 
