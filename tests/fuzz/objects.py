@@ -13,7 +13,8 @@ DTYPES = "f8", "f4", "f2", "i1", "i8", "u8", "?", "c8", "O", "U3", "S2", "M8[ns]
 SCALARS = (
     0, 1, -1, 2, 0.5, 1e-320, 1e39, 1e308, float("nan"), float("inf"), 10**30, 2**63, True, None, pd.NA, pd.NaT, "",
     "a", "1", b"x", 1j, np.float32(2), np.int8(3), np.datetime64("NaT"), np.datetime64("2020-01-01"),
-    np.float16("inf"), datetime.date(2020, 1, 1), datetime.timedelta(1), object(), print, ..., "\ud800", "é" * 50, np.array(1.5), [1], (), {},
+    np.float16("inf"), datetime.date(2020, 1, 1), datetime.timedelta(1), object(), print, ...,
+    "\ud800", "é" * 50, np.array(1.5), [1], (), {},
 )  # fmt: skip
 WORDS = "the", "cat", "", " ", "a" * 500, "it's", "\x00", "\ud800", "ß", "ﬁ", "🙂", "\n", "0", "the cat sat on", "é"
 
