@@ -32,6 +32,10 @@ def real_array(values, name):
         raise ValueError(
             f"{name} is itself ragged: its elements, such as the features of a time step, differ in number."
         ) from error
+    except TypeError as error:  # of a data frame whose columns have no type in common
+        raise ValueError(
+            f"{name} must hold real numbers, got {type(values).__name__} of columns that do not."
+        ) from error
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} has dtype {array.dtype}.")
     native = array.dtype.newbyteorder("=")

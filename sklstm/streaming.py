@@ -294,7 +294,8 @@ class Stream:
         if (arrays["n_steps"] < 0).any():
             raise ValueError(f"state['n_steps'] must be numbers of steps from 0 on, got {arrays['n_steps']}.")
         for name, array in arrays.items():
-            if name.startswith("layer_") and not np.isfinite(array).all():
+            known = array[~np.isnan(array)] if name.startswith("step_") else array  # of steps that wait for values
+            if not np.isfinite(known).all():
                 raise ValueError(f"state[{name!r}] must be finite, but has NaN or infinity.")
         with self._lock:
             _put(self._remembered, slice(None), arrays)

@@ -1,13 +1,14 @@
 """Sequences of any accepted form into one container, and every error that their form can have."""
 
 from collections.abc import Mapping, Set, Sized
+from contextlib import contextmanager, suppress
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from .real_numbers import real_array, reject_masked, reject_text
+from .real_numbers import first_other, real_array, reject_masked, reject_text
 from .sequences import Sequences, offsets_of, place
 
 __all__ = ["as_sequences"]
@@ -50,6 +51,9 @@ def as_sequences(X, *, feature_names=None, times=None):
         number of dimensions, if values are not real numbers or are a masked array, or if names or times do not go with
         them. NaN and infinity are let through here: transformers may want them; estimators do not.
 
+    TypeError
+        If a table is sparse, or holds objects that are neither numbers nor texts, as scikit-learn has it.
+
     Examples
     --------
     >>> import numpy as np
@@ -66,16 +70,17 @@ def as_sequences(X, *, feature_names=None, times=None):
     elif is_list(X):
         sequences = _from_list(X)
     else:
-        reject_other_than_numbers(X)
-        X = check_array(
-            X,
-            dtype=[np.float64, np.float32],
-            allow_nd=True,
-            ensure_all_finite=False,
-            ensure_min_samples=0,
-            ensure_min_features=0,
-            input_name="X",
-        )
+        with _naming_other_objects(X):
+            reject_other_than_numbers(X)
+            X = check_array(
+                X,
+                dtype=[np.float64, np.float32],
+                allow_nd=True,
+                ensure_all_finite=False,
+                ensure_min_samples=0,
+                ensure_min_features=0,
+                input_name="X",
+            )
         if X.ndim > 3:
             raise ValueError(
                 f"Found array with dim {X.ndim}, X must have at most three: sequences, time steps, features."
@@ -118,6 +123,8 @@ def _times_of_steps(times, lengths):
     for i, (array, length) in enumerate(zip(arrays, lengths, strict=True)):
         if array.ndim != 1 or len(array) < length or (len(array) > length and isinstance(times, list | tuple)):
             raise ValueError(f"times[{i}] has shape {array.shape}, but sequence {i} of X has {length} time steps.")
+    if len({array.dtype.kind == "M" for array in arrays}) > 1:
+        raise ValueError("times must be numbers or datetimes for all sequences, not for some this and for some that.")
     return np.concatenate([array[:length] for array, length in zip(arrays, lengths, strict=True)])
 
 
@@ -169,6 +176,23 @@ def check_tokens(sequences, most, name="X"):
         raise ValueError(
             f"With embedding_dim, {name} holds tokens, {what}. But {place(sequences.offsets, found[0])} is {value}."
         )
+
+
+@contextmanager
+def _naming_other_objects(X):
+    """Let the TypeError that scikit-learn wants for a table of objects name the first of them."""
+    try:
+        yield
+    except TypeError as error:
+        if issparse(X):
+            raise
+        found = None
+        with suppress(TypeError):  # of columns that have no type in common
+            found = first_other(np.asarray(X, dtype=object))
+        value = type(X).__name__ if found is None else repr(found[1])
+        raise TypeError(
+            f"X must hold real numbers, got {value}: argument must be a string or a real number."
+        ) from error
 
 
 def reject_other_than_numbers(X):
@@ -316,19 +340,9 @@ def _has_elements(value):
 
 
 def _validate_table(estimator, X, reset):
-    reject_other_than_numbers(X)
-    options = {"dtype": [np.float64, np.float32], "ensure_all_finite": False}
-    if reset or estimator._fitted_on_table:
-        try:
-            table = validate_data(estimator, X, reset=reset, **options)
-        except ValueError as error:
-            if isinstance(X, list | tuple) and not reset:
-                raise ValueError(
-                    f"{error} A list of equally long lists is a table; pass arrays for sequences of other lengths."
-                ) from error
-            raise
-    else:
-        table = check_array(X, input_name="X", estimator=estimator, **options)
+    with _naming_other_objects(X):
+        reject_other_than_numbers(X)
+        table = _checked_table(estimator, X, reset)
     if not reset and estimator._n_features > 1:
         raise ValueError(
             f"X is a table, which is one feature over time, but {type(estimator).__name__} is expecting "
@@ -339,3 +353,17 @@ def _validate_table(estimator, X, reset):
     if reset:
         estimator._fitted_on_table = True
     return _from_table(table)
+
+
+def _checked_table(estimator, X, reset):
+    options = {"dtype": [np.float64, np.float32], "ensure_all_finite": False}
+    if reset or estimator._fitted_on_table:
+        try:
+            return validate_data(estimator, X, reset=reset, **options)
+        except ValueError as error:
+            if isinstance(X, list | tuple) and not reset:
+                raise ValueError(
+                    f"{error} A list of equally long lists is a table; pass arrays for sequences of other lengths."
+                ) from error
+            raise
+    return check_array(X, input_name="X", estimator=estimator, **options)

@@ -5,7 +5,8 @@ import copy
 import numpy as np
 import pytest
 from checks import slow_to_converge
-from store_models import CUBE, INPUTS, WORDS, fitted
+from fuzz.watch import only_reads
+from store_models import CUBE, FOLDER, INPUTS, WORDS, fitted
 
 import sklstm
 from sklstm.saving import storage
@@ -26,12 +27,14 @@ def contents(tmp_path_factory):
 
 @pytest.fixture
 def load(tmp_path, monkeypatch):
-    """Loads what is written from a document and arrays."""
+    """Loads what is written from a document and arrays, and nothing but that happens."""
     monkeypatch.setattr(storage.os, "fsync", lambda file: None)  # it takes most of the time
 
     def write_and_load(document, arrays):
-        storage.write(tmp_path / "model.sklstm", document, arrays)
-        return sklstm.load(tmp_path / "model.sklstm")
+        path = tmp_path / "model.sklstm"
+        storage.write(path, document, arrays)
+        with only_reads(path):
+            return sklstm.load(path)
 
     return write_and_load
 
@@ -147,6 +150,12 @@ WRONG = [
     ("union", "model/parameters/steps/1/1/output", "os", "sequenceimputer__output must be one of default"),
     ("text", "model/parameters/steps/0/1/learnt/vocabulary", [1], "vocabulary must hold texts only"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*/*.sklstm")), ids=lambda path: path.stem)
+def test_loading_opens_one_file_and_does_nothing_else(path):
+    with only_reads(path):
+        sklstm.load(path)
 
 
 @pytest.mark.parametrize(("name", "keys", "value", "message"), WRONG, ids=map(_named, WRONG))

@@ -265,3 +265,13 @@ def test_members_that_claim_more_than_the_file_holds(path):
     path.write_bytes(content.replace(size * 2, (2**31).to_bytes(4, "little") * 2))
     with pytest.raises(ValueError, match="its members would be larger than it is"):
         storage.read(path)
+
+
+def test_members_of_two_sizes(path):
+    write_members(path, [("document.json", "{}"), ("x.npy", npy(np.zeros(3)))])
+    content = path.read_bytes()
+    size = len(npy(np.zeros(3))).to_bytes(4, "little")
+    start, _, end = content.rpartition(size * 2)
+    path.write_bytes(start + (2**31).to_bytes(4, "little") + size + end)
+    with pytest.raises(ValueError, match=r"its member 'x\.npy' has two sizes"):
+        storage.read(path)

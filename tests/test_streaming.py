@@ -254,6 +254,8 @@ def test_what_a_state_is_called(model):
         (lambda state: {**state, "model": state["model"] + np.uint8(1)}, "of a model with other weights"),
         (lambda state: {**state, "n_steps": state["n_steps"] - 3}, "n_steps.* from 0 on, got .-3 -3"),
         (lambda state: {**state, "layer_1.c": state["layer_1.c"] + np.float32(np.nan)}, "layer_1.c.* must be finite"),
+        (lambda state: {**state, "pooled": state["pooled"] + np.float32(np.nan)}, "pooled.* must be finite"),
+        (lambda state: {**state, "attention": state["attention"] + np.inf}, "attention.* must be finite"),
     ],
 )
 def test_states_of_other_streams(model, change, message):

@@ -151,11 +151,24 @@ def test_tokens_of_numbers():
     assert_array_equal(tokenizer.inverse_transform(np.array([[1, 4], [0, 3]])), [["cat", "sat"], ["<unknown>", "dog"]])
 
 
-@pytest.mark.parametrize("sequence", [[0, 5], [-1], [1.0]])
+@pytest.mark.parametrize("sequence", [[0, 5], [-1], [1.0], [[1], [2, 3]]])
 def test_numbers_of_no_token(sequence):
     tokenizer = SequenceTokenizer().fit(TEXTS)
     with pytest.raises(ValueError, match="Sequence 1 of X must hold whole numbers from 0 to 4"):
         tokenizer.inverse_transform([[0], sequence])
+
+
+@pytest.mark.parametrize("X", [3, "text", np.array(3), {1: 2}])
+def test_no_list_of_numbers(X):
+    tokenizer = SequenceTokenizer().fit(TEXTS)
+    with pytest.raises(ValueError, match="X must be a list of sequences of numbers, got"):
+        tokenizer.inverse_transform(X)
+
+
+@pytest.mark.parametrize("pattern", ["(", "[", r"\w{99999999999}", None, "(" * 5000])
+def test_patterns_that_are_none(pattern):
+    with pytest.raises(ValueError, match="token_pattern must be a regular expression, got "):
+        SequenceTokenizer(token_pattern=pattern).fit(TEXTS)
 
 
 # ---------------------------------------------------------------------------------------------- as scikit-learn's

@@ -1,13 +1,15 @@
 """Finding published files on disk, and downloading those that are missing.
 
 A download goes to a temporary file beside its destination and takes the final name only when it is complete and its
-SHA-256 sum is the published one, so that a file of the final name is always whole.
+SHA-256 sum is the published one, so that a file of the final name is always whole. Sums and files come by HTTPS alone,
+wherever the publisher redirects to, from a server whose certificate is checked. What it sends is limited in size, and
+in how long it takes.
 """
 
 import hashlib
 import os
+import re
 import sys
-import tarfile
 import tempfile
 import time
 import warnings
@@ -15,14 +17,30 @@ import zipfile
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
-from urllib.request import Request, urlopen
+from urllib.request import (
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+    UnknownHandler,
+)
 
 from sklearn.datasets import get_data_home
 
 from ..saving.storage import checked_path
+from ._archives import archive_errors, read_member
 
 CHUNK = 1 << 18  # bytes read at a time
 TIMEOUT = 60  # seconds without an answer or a byte
+SLOWEST = 10_000  # bytes a second that have to arrive on average, after the first seconds
+MOST_BYTES = 1 << 28  # of a download; the largest has 42 MB
+
+HANDLERS = HTTPSHandler, HTTPRedirectHandler, HTTPErrorProcessor, HTTPDefaultErrorHandler, ProxyHandler, UnknownHandler
+
+SUM = re.compile(r"([0-9a-fA-F]{64})[ \t]+\*?(.+)")
 
 
 def home_of(data_home):
@@ -45,7 +63,7 @@ def obtain(home, folder, names, url, get, *, download_if_missing):
         raise FileNotFoundError(f"{missing}, and download_if_missing is False. {by_hand}")
     try:
         return get(home / folder)
-    except (OSError, HTTPException, zipfile.BadZipFile) as error:
+    except (OSError, HTTPException) as error:
         raise OSError(f"{missing}, and downloading it failed: {error}. {by_hand}") from error
 
 
@@ -61,7 +79,8 @@ def get_file(folder, *, url, name, n_retries, delay):
 def get_part(folder, *, url, archive_url, part, n_retries, delay):
     """Download the zip file of a whole project and keep the published folder `part` of it, as a zip file."""
     sums = checksums(url + "SHA256SUMS.txt", n_retries=n_retries, delay=delay)
-    sums = {name: sha256 for name, sha256 in sums.items() if name.startswith(part + "/") and name.endswith(".psv")}
+    table = re.compile(rf"{re.escape(part)}/\w+\.psv", re.ASCII)
+    sums = {name: sha256 for name, sha256 in sums.items() if table.fullmatch(name)}
     if not sums:
         raise OSError(f"{url}SHA256SUMS.txt names no files in {part}")
     path = folder / f"{PurePosixPath(part).name}.zip"
@@ -78,8 +97,14 @@ def get_part(folder, *, url, archive_url, part, n_retries, delay):
 def checksums(url, *, n_retries, delay):
     """The SHA256SUMS.txt at `url` as a dict: path of a file, relative to `url`'s folder, to its sum."""
     lines = _with_retries(lambda: _open(url, _read_text), url, n_retries, delay).splitlines()
-    pairs = (line.split(maxsplit=1) for line in lines if line.strip())
-    return {name.lstrip("*").strip(): digest.lower() for digest, name in pairs}
+    sums = {}
+    for number, line in enumerate(lines, start=1):
+        said = SUM.fullmatch(line.strip())
+        if said:
+            digest, name = said[1].lower(), said[2]
+        if line.strip() and (said is None or sums.setdefault(name, digest) != digest):
+            raise OSError(f"{url}, line {number}: expected a SHA-256 sum and the name of a file, got {line[:80]!r}")
+    return sums
 
 
 def download(url, path, *, sha256, n_retries, delay):
@@ -116,43 +141,19 @@ def _extract_checked(archive, path, sums, url):
 
     `sums` maps paths relative to that folder to SHA-256 sums; every one must be there and match.
     """
-    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
-        members = {name.partition("/")[2]: name for name in source.namelist()}
+    with (
+        archive_errors(lambda error: OSError(f"{url} cannot be read as a zip file ({error})")),
+        zipfile.ZipFile(archive) as source,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
+        members = {member.filename.partition("/")[2]: member for member in source.infolist()}
         for name, sha256 in sums.items():
             if name not in members:
                 raise OSError(f"{url} lacks the file {name}, which the published SHA-256 sums name")
-            content = source.read(members[name])
+            content = read_member(source, members[name])
             if hashlib.sha256(content).hexdigest() != sha256:
                 raise OSError(f"{name} in {url} does not have the published SHA-256 sum")
             target.writestr("/".join(PurePosixPath(name).parts[-2:]), content)
-
-
-def read_files(path, suffix):
-    """Yield (name, bytes) of the files that end in `suffix`, by name, from a folder, zip or tar.gz."""
-    if path.is_dir():
-        for file in sorted(path.glob(f"*{suffix}")):
-            if not file.name.startswith("."):
-                yield file.name, file.read_bytes()
-        return
-    try:
-        if path.name.endswith(".zip"):
-            with zipfile.ZipFile(path) as archive:
-                for name, member in _wanted(archive.namelist(), suffix):
-                    yield name, archive.read(member)
-        else:
-            with tarfile.open(path) as archive:
-                # In the order of the archive, a compressed stream that cannot be read backwards cheaply.
-                members = {member.name: archive.extractfile(member).read() for member in archive if member.isfile()}
-            for name, member in _wanted(members, suffix):
-                yield name, members[member]
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
-        raise ValueError(f"{path} cannot be read as an archive ({error}). Remove it and fetch it anew.") from error
-
-
-def _wanted(members, suffix):
-    names = ((PurePosixPath(member).name, member) for member in members)
-    # macOS adds a hidden "._" twin of every file to its archives.
-    return sorted((name, member) for name, member in names if name.endswith(suffix) and not name.startswith("."))
 
 
 def _with_retries(attempt, url, n_retries, delay):
@@ -167,21 +168,32 @@ def _with_retries(attempt, url, n_retries, delay):
         time.sleep(delay)
 
 
+def urlopen(request, timeout):
+    """Open a request by HTTPS: the opener knows no other way, for redirections neither."""
+    opener = OpenerDirector()
+    for handler in HANDLERS:
+        opener.add_handler(handler())
+    return opener.open(request, timeout=timeout)
+
+
 def _open(url, use):
-    with urlopen(Request(url, headers={"User-Agent": "sklstm"}), timeout=TIMEOUT) as response:
-        return use(response)
+    try:
+        with urlopen(Request(url, headers={"User-Agent": "sklstm"}), timeout=TIMEOUT) as response:
+            return use(response)
+    except ValueError as error:
+        raise OSError(f"{url} is answered by what is none ({error})") from error
 
 
 def _read_text(response):
-    return response.read().decode("utf-8")
+    return b"".join(_chunks(response)).decode("utf-8")
 
 
 def _copy(response, file, name):
     """Copy a response to a file, showing how far it is; return the SHA-256 sum."""
-    total = int(response.headers.get("Content-Length") or 0)
+    total = _length(response)
     of_total = f" of {total / 1e6:.1f}" if total else ""
     digest, size, shown = hashlib.sha256(), 0, 0.0
-    while chunk := response.read(CHUNK):
+    for chunk in _chunks(response):
         file.write(chunk)
         digest.update(chunk)
         size += len(chunk)
@@ -189,6 +201,23 @@ def _copy(response, file, name):
             shown = time.monotonic()
             print(f"\rDownloading {name}: {size / 1e6:.1f}{of_total} MB", end="", file=sys.stderr, flush=True)
     print(f"\rDownloading {name}: {size / 1e6:.1f}{of_total} MB", file=sys.stderr, flush=True)
+    return digest.hexdigest()
+
+
+def _chunks(response):
+    """What arrives, as it arrives; an OSError if it is too much, too slow or not all."""
+    total, size, start = _length(response), 0, time.monotonic()
+    while chunk := response.read1(CHUNK):  # which waits for one byte only
+        size += len(chunk)
+        seconds = time.monotonic() - start
+        if max(size, total) > MOST_BYTES:
+            raise OSError(f"there are more than {MOST_BYTES} bytes to come")
+        if size < SLOWEST * (seconds - TIMEOUT):
+            raise OSError(f"no more than {size} bytes arrived in {seconds:.0f} seconds")
+        yield chunk
     if total and size != total:
         raise OSError(f"the connection ended after {size} of {total} bytes")
-    return digest.hexdigest()
+
+
+def _length(response):
+    return int(response.headers.get("Content-Length") or 0)

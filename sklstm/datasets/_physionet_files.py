@@ -4,11 +4,10 @@ Every line is checked: a malformed one raises a ValueError that names file and l
 """
 
 from array import array
-from math import inf
 
 import numpy as np
 
-from ._fetch import read_files
+from ._archives import read_files
 
 N_HOURS = 48
 STATIC = ["Age", "Gender", "Height", "ICUType", "Weight"]
@@ -28,40 +27,39 @@ VARIABLES_2019 = (
 HOUR_OF_TIME = {f"{m // 60:02d}:{m % 60:02d}": min(m // 60, N_HOURS - 1) for m in range(N_HOURS * 60 + 1)}
 COLUMN_2012 = {name: column for column, name in enumerate(VARIABLES_2012)}
 
+LARGEST = float(np.finfo(np.float32).max)
+EXACT = 1 << 53  # up to which a float holds every whole number
+
 
 def read_stays(path):
     """All stays of a set of 2012: record identifiers, values (n * 48, 37), descriptors (n, 5)."""
-    records, statics = [], []
-    cells, readings = array("q"), array("d")
+    records, tables, statics = {}, [], []
     for name, content in read_files(path, ".txt"):
-        first_cell = len(records) * N_HOURS * len(VARIABLES_2012)
-        record, static = _read_stay(f"{path}: {name}", content, first_cell, cells, readings)
-        records.append(record)
+        record, table, static = _read_stay(f"{path}: {name}", content)
+        if record in records:
+            raise ValueError(f"{path}: {name} has the RecordID {record}, as {records[record]} has.")
+        records[record] = name
+        tables.append(table)
         statics.append(static)
     if not records:
         raise ValueError(f"{path} holds no .txt files: one a stay is expected.")
-
-    cells, readings = np.frombuffer(cells, dtype=np.int64), np.frombuffer(readings)
-    shape = (len(records) * N_HOURS, len(VARIABLES_2012))
-    sums = np.bincount(cells, readings, minlength=shape[0] * shape[1]).reshape(shape)
-    counts = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
-    measured = counts > 0
-    counts[:, COLUMN_2012["Urine"]] = 1  # a volume: the sum of the hour
-    values = np.divide(sums, counts, out=np.full(shape, np.nan), where=measured).astype(np.float32)
-    return np.array(records), values, np.array(statics)
+    return np.array([*records]), np.concatenate(tables), np.array(statics)
 
 
-def _read_stay(source, content, first_cell, cells, readings):
+def _read_stay(source, content):
     lines = _lines(source, content, "Time,Parameter,Value")
     descriptors = dict.fromkeys(["RecordID", *STATIC])
     n_columns = len(VARIABLES_2012)
+    cells, readings = array("q"), array("d")
     for number, line in enumerate(lines, start=2):
         try:
             time, name, value = line.split(",")
             hour, value = HOUR_OF_TIME[time], float(value)
-            if not -inf < value < inf:
+            if not -LARGEST <= value <= LARGEST:
                 raise ValueError
             if name in descriptors and descriptors[name] is None:
+                if name == "RecordID" and not 0 <= value == int(value) < EXACT:
+                    raise ValueError
                 descriptors[name] = value
                 if name != "Weight":  # it is a descriptor first and a variable throughout
                     continue
@@ -69,17 +67,31 @@ def _read_stay(source, content, first_cell, cells, readings):
         except (ValueError, KeyError) as error:
             raise ValueError(
                 f"{source}, line {number}: expected HH:MM up to 48:00, the name of a variable and a number, such as "
-                f"'07:15,HR,83', got {line!r}."
+                f"'07:15,HR,83', got {_shown(line)}."
             ) from error
         if name == "Weight" and value == -1:
             continue
-        cells.append(first_cell + hour * n_columns + column)
+        cells.append(hour * n_columns + column)
         readings.append(value)
     missing = [name for name, value in descriptors.items() if value is None]
     if missing:
         raise ValueError(f"{source} has no line for {', '.join(missing)}. Is the file complete?")
     static = [np.nan if descriptors[name] == -1 else descriptors[name] for name in STATIC]
-    return int(descriptors["RecordID"]), static
+    return int(descriptors["RecordID"]), _by_hour(source, cells, readings), static
+
+
+def _by_hour(source, cells, readings):
+    """The readings of a stay, (48, 37), from their numbers of cells and their values."""
+    cells, readings = np.frombuffer(cells, dtype=np.int64), np.frombuffer(readings)
+    shape = (N_HOURS, len(VARIABLES_2012))
+    sums = np.bincount(cells, readings, minlength=shape[0] * shape[1]).reshape(shape)
+    counts = np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
+    measured = counts > 0
+    counts[:, COLUMN_2012["Urine"]] = 1  # a volume: the sum of the hour
+    means = np.divide(sums, counts, out=np.full(shape, np.nan), where=measured)
+    if (np.abs(means) > LARGEST).any():
+        raise ValueError(f"{source} has a sum of Urine that float32 does not hold.")
+    return means.astype(np.float32)
 
 
 def read_outcomes(path):
@@ -91,10 +103,12 @@ def read_outcomes(path):
             record, *values = map(int, line.split(","))
             if len(values) != len(columns) - 1 or values[-1] not in (0, 1) or record in outcomes:
                 raise ValueError
+            if max(map(abs, [record, *values])) > EXACT:
+                raise ValueError
         except ValueError as error:
             raise ValueError(
                 f"{path}, line {number}: expected {len(columns)} whole numbers, a new record first and 0 or 1 last, "
-                f"got {line!r}."
+                f"got {_shown(line)}."
             ) from error
         outcomes[record] = values
     return outcomes
@@ -116,7 +130,7 @@ def read_tables(path):
             except ValueError as error:
                 raise ValueError(
                     f"{source}, line {number}: expected {n_columns} numbers or NaN, the last of them 0 or 1, "
-                    f"got {line!r}."
+                    f"got {_shown(line)}."
                 ) from error
             cells.extend(row)
         if not lines:
@@ -126,6 +140,12 @@ def read_tables(path):
     if not patients:
         raise ValueError(f"{path} holds no .psv files: one a patient is expected.")
     table = np.frombuffer(cells, dtype=np.float32).reshape(-1, n_columns)
+    infinite = np.flatnonzero(np.isinf(table).any(axis=1))
+    if len(infinite):
+        k = np.searchsorted(offsets, infinite[0], side="right") - 1
+        raise ValueError(
+            f"{path}: {patients[k]}.psv, line {infinite[0] - offsets[k] + 2}: expected numbers that float32 holds."
+        )
     return np.array(patients), table[:, :-1], table[:, -1].astype(np.int64), np.array(offsets)
 
 
@@ -134,7 +154,14 @@ def _lines(source, content, header):
     try:
         first, *lines = content.decode("ascii").splitlines() or [""]
     except UnicodeDecodeError as error:
-        raise ValueError(f"{source} is not a text file in ASCII: {error}.") from error
+        raise ValueError(f"{source} is not a text file in ASCII: {error.reason} at byte {error.start}.") from error
     if first != header:
-        raise ValueError(f"{source}, line 1: expected the header {header!r}, got {first!r}.")
+        raise ValueError(f"{source}, line 1: expected the header {header!r}, got {_shown(first)}.")
+    if b"_" in content[len(header) :]:  # which Python would leave out of numbers
+        number, line = next((k, line) for k, line in enumerate(lines, start=2) if "_" in line)
+        raise ValueError(f"{source}, line {number}: expected no underscore, got {_shown(line)}.")
     return lines
+
+
+def _shown(line):
+    return repr(line) if len(line) <= 300 else f"{line[:300]!r}..."

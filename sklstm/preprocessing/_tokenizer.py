@@ -1,5 +1,6 @@
 """Texts into sequences of numbers."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from itertools import count
@@ -197,7 +198,12 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
             raise ValueError(
                 f"X must be an iterable of texts, such as a list or one column of a data frame, got {what}."
             )
-        analyze = CountVectorizer(**{name: getattr(self, name) for name in ANALYSIS}).build_analyzer()
+        try:
+            analyze = CountVectorizer(**{name: getattr(self, name) for name in ANALYSIS}).build_analyzer()
+        except (re.error, TypeError, OverflowError, RecursionError) as error:
+            raise ValueError(
+                f"token_pattern must be a regular expression, got {self.token_pattern!r}: {error}."
+            ) from error
         part = slice(self.max_length) if self.truncate == "end" else slice(-(self.max_length or 0), None)
         sequences = []
         for i, text in enumerate(X):
@@ -229,8 +235,8 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         for i, sequence in enumerate(X):
             try:
                 numbers = np.asarray(sequence)
-            except ValueError:
-                numbers = np.empty(0)
+            except (TypeError, ValueError):
+                numbers = np.empty(0, dtype=object)
             if numbers.dtype.kind not in "iu" or ((numbers < 0) | (numbers >= len(names))).any():
                 raise ValueError(f"Sequence {i} of X must hold whole numbers from 0 to {len(names) - 1}.")
             texts.append(names[numbers])

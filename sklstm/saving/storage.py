@@ -124,6 +124,8 @@ def _check_members(members, size):
         # Then their sizes bound what reading takes: a small file cannot unfold into a large one.
         if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
             raise ValueError(f"its member {member.filename!r} is compressed or encrypted")
+        if member.compress_size != member.file_size:  # as much as the former is allocated, to read the latter
+            raise ValueError(f"its member {member.filename!r} has two sizes")
     if sum(member.file_size for member in members) > size:
         raise ValueError("its members would be larger than it is")
 

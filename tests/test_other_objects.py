@@ -1,0 +1,45 @@
+"""Python objects that are no sequences, or no times: fuzzing found them, and errors say what they are."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklstm import as_sequences
+
+
+@pytest.mark.parametrize("times", [3, [[[1], [2, 3]], [1, 2, 3]]])
+def test_times_that_are_no_arrays(times):
+    with pytest.raises(ValueError, match="times must hold an array of times a sequence, got"):
+        as_sequences([[0.0, 1.0], [1.0, 2.0, 3.0]], times=times)
+
+
+def test_times_of_two_kinds():
+    times = [np.array(["2024-01-01", "2024-01-02"], "M8[D]"), [0, 1]]
+    with pytest.raises(ValueError, match="times must be numbers or datetimes for all sequences"):
+        as_sequences(np.zeros((2, 2, 1)), times=times)
+
+
+@pytest.mark.parametrize(
+    ("X", "value"),
+    [
+        (np.array([[1.0, {}], [2.0, 3.0]], dtype=object), "{}"),
+        (pd.DataFrame({"a": [1.0], "b": pd.to_datetime(["2024-01-01"])}), "Timestamp.*"),
+    ],
+)
+def test_objects_in_a_table_are_named(X, value):
+    with pytest.raises(
+        TypeError, match=rf"^X must hold real numbers, got {value}: argument must be a string or a real"
+    ):
+        as_sequences(X)
+
+
+class Frame:
+    """A data frame whose columns have no type in common, as some of polars'."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise np.exceptions.DTypePromotionError
+
+
+def test_a_frame_of_a_list_whose_columns_are_no_numbers_is_named():
+    with pytest.raises(ValueError, match="Sequence 0 of X must hold real numbers, got Frame of columns that do not"):
+        as_sequences([Frame()])
