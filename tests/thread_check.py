@@ -4,6 +4,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklstm import LSTMClassifier, LSTMRegressor, network_stream
@@ -24,7 +25,7 @@ MODELS = [
 def main():
     if not openmp.ENABLED:
         raise RuntimeError("Built without OpenMP: threads would not be checked.")
-    network_stream.LEAST_PARALLEL = 1
+    network_stream.LEAST_PARALLEL = 1  # streams of small networks are stepped by several threads too
     warnings.simplefilter("ignore", ConvergenceWarning)
     rng = np.random.default_rng(0)
     X = [rng.normal(size=(length, 5)) for length in rng.integers(1, 40, size=90)]
@@ -33,11 +34,11 @@ def main():
             model = Estimator(**{"hidden_layer_sizes": (33,), **options}, max_iter=2, n_jobs=N_THREADS)
             y = [rng.integers(0, 3, size=len(x)) for x in X] if model.return_sequences else np.arange(len(X)) % 3
             model.fit(X, y)
-            streams = [model.stream(40) for _ in range(N_THREADS)] if not model.bidirectional else []
-            fits = [pool.submit(model.__class__(**model.get_params()).fit, X, y) for _ in range(2)]
-            predictions = [pool.submit(model.predict, X) for _ in range(N_THREADS)]
+            streams = [] if model.bidirectional else [model.stream(40)] * 2 + [model.stream(40)]  # one of them shared
             steps = [pool.submit(run, stream, X[0]) for stream in streams]
-            for task in [*fits, *predictions, *steps]:
+            predictions = [pool.submit(model.predict, X) for _ in range(N_THREADS)]
+            fits = [pool.submit(clone(model).fit, X, y) for _ in range(2)]
+            for task in [*steps, *predictions, *fits]:
                 task.result()
             print(Estimator.__name__, options, flush=True)
 
