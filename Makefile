@@ -2,9 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+VENVS := $(VENV) $(VENV)-sanitize $(VENV)-races
+CLANG ?= clang
+ARCHER = $(shell $(CLANG) -print-resource-dir)/../../libarcher.so
+SANITIZERS := address,undefined,float-cast-overflow
 SOURCES := setup.py pyproject.toml $(shell find sklstm -name '*.py' -o -name '*.p[yx][xd]' -o -name '*.h' -o -name '*.npz')
 
-.PHONY: demo test lint doc bench sanitize clean
+.PHONY: demo test lint doc bench sanitize sanitize-tests races has-archer clean
 
 demo: $(VENV)/.examples  ## fit an LSTM to real glucose readings and draw its forecast
 	MPLBACKEND=agg $(BIN)/python doc/examples/plot_glucose_forecast.py
@@ -24,32 +28,67 @@ doc: $(VENV)/.doc  ## the documentation, in doc/_build/html
 bench: $(VENV)/.benchmarks  ## speed, memory and size beside other libraries, into doc/benchmarks (about 15 minutes)
 	$(BIN)/python -W ignore benchmarks/run.py
 
+sanitize: $(VENV)-sanitize/.examples  ## fits, predictions, streams under sanitizers, on each instruction set (2 minutes)
+	for set in $$($(SANITIZED) -c "from sklstm._core import kernels; print(*kernels.INSTRUCTION_SETS)"); do \
+		SKLSTM_INSTRUCTION_SET=$$set $(SANITIZED) tests/memory_check.py || exit 1; done
+
+sanitize-tests: $(VENV)-sanitize/.tests  ## all tests under them (an hour or more)
+	$(SANITIZED) tests/sanitized_tests.py -n 2 --dist worksteal
+
+races: has-archer $(VENV)-races/.examples  ## fits, predictions and streams on many threads, under ThreadSanitizer
+	$(WATCHED) tests/thread_check.py
+
+has-archer:
+	@test -e $(ARCHER) || { echo "This needs Clang and LLVM's OpenMP, and their names if they have others:" \
+		"apt-get install clang-14 libomp-14-dev; make races CLANG=clang-14"; exit 1; }
+
 # The wheel, not the source folder, is what is tested and shown. It is built once, and anew when a source has changed.
-$(VENV)/wheel: $(SOURCES) | $(VENV)
+$(VENVS:%=%/wheel): %/wheel: $(SOURCES) | %
 	rm -rf $@ build
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir $@ .
+	$*/bin/python -m pip wheel --quiet --no-deps --wheel-dir $@ .
+	rm -rf build
+
+# Bounds of memoryviews are checked besides, and reports name lines. (GCC's -fsanitize=bounds-strict does not know what
+# CPython does with its tuples, and to divide a number by zero is no fault.)
+$(VENV)-sanitize/wheel: export SKLSTM_DEBUG := 1
+$(VENV)-sanitize/wheel: export CFLAGS := -fsanitize=$(SANITIZERS) -fno-sanitize-recover=$(SANITIZERS) -fno-omit-frame-pointer
+$(VENV)-sanitize/wheel: export LDFLAGS := -fsanitize=address,undefined
+
+# GCC's OpenMP is unknown to ThreadSanitizer, which then takes every parallel region for a race. LLVM's tells it, by
+# Archer, which threads wait for which. GCC's runtime is preloaded: Clang's own fails in programs that it has not built.
+$(VENV)-races/wheel: export SKLSTM_DEBUG := 1
+$(VENV)-races/wheel: export CC := $(CLANG)
+$(VENV)-races/wheel: export LDSHARED := $(CLANG) -shared
+$(VENV)-races/wheel: export CFLAGS := -fsanitize=thread -fno-omit-frame-pointer
+
+SANITIZED = LD_PRELOAD="$(foreach name,asan ubsan stdc++,$(shell gcc -print-file-name=lib$(name).so))" \
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 $(VENV)-sanitize/bin/python
+
+WATCHED = LD_PRELOAD="$(shell gcc -print-file-name=libtsan.so)" TSAN_OPTIONS=ignore_noninstrumented_modules=1 \
+	OMP_TOOL_LIBRARIES=$(ARCHER) $(VENV)-races/bin/python
+
+define install  # the wheel, and what the extra that the target is named after brings
+	$(@D)/bin/python -m pip install --quiet --no-deps --force-reinstall $</*.whl
+	$(@D)/bin/python -m pip install --quiet "$$(ls $</*.whl)[$(@F:.%=%)]"
+	touch $@
+endef
 
 $(VENV)/.lint: pyproject.toml | $(VENV)
 	$(BIN)/python -m pip install --quiet --group lint
 	touch $@
 
 $(VENV)/.%: $(VENV)/wheel
-	$(BIN)/python -m pip install --quiet --no-deps --force-reinstall $</*.whl
-	$(BIN)/python -m pip install --quiet "$$(ls $</*.whl)[$*]"
-	touch $@
+	$(install)
 
-$(VENV):
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
+$(VENV)-sanitize/.%: $(VENV)-sanitize/wheel
+	$(install)
 
-sanitize:  ## ten fits and predictions under AddressSanitizer and UndefinedBehaviorSanitizer
-	test -d $(VENV)-sanitize || $(PYTHON) -m venv $(VENV)-sanitize
-	rm -rf build
-	CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined" LDFLAGS="-fsanitize=address,undefined" \
-		$(VENV)-sanitize/bin/python -m pip install --quiet .
-	rm -rf build
-	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
-		ASAN_OPTIONS=detect_leaks=0 $(VENV)-sanitize/bin/python tests/memory_check.py
+$(VENV)-races/.%: $(VENV)-races/wheel
+	$(install)
+
+$(VENVS):
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --upgrade pip
 
 clean:
-	rm -rf $(VENV) $(VENV)-sanitize build doc/_build doc/auto_examples doc/generated *.egg-info sklstm/_core/*.c sklstm/_core/*.so
+	rm -rf $(VENVS) build doc/_build doc/auto_examples doc/generated *.egg-info sklstm/_core/*.c sklstm/_core/*.so
