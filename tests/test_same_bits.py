@@ -7,7 +7,8 @@ from checks import run_python
 from trainings import KINDS
 
 # Relative to the largest prediction of a kind. The instruction sets, and OpenBLAS made for other processors, differ by
-# 4e-7 at most in single and by 2e-14 in double precision. MUT
+# 4e-7 at most in single and by 2e-14 in double precision. With an alpha or a beta_2 that is a tenth off, half of the kinds
+# are beyond the first tolerance, and with epsilon=2e-8 for 1e-8 nearly all beyond the second.
 TOLERANCES = {"float32": 1e-5, "float64": 1e-12}
 
 
@@ -35,7 +36,7 @@ def test_the_trainings_do_what_they_are_for():
 
 ENVIRONMENTS = [
     # What is freed, and what is allocated, is filled with a byte: memory that is read before it is written shows.
-    {"MALLOC_PERTURB_": "85", "OMP_NUM_THREADS": "8", "PYTHONHASHSEED": "7", "OPENBLAS_NUM_THREADS": "2"},
+    {"MALLOC_PERTURB_": "85", "OMP_NUM_THREADS": "8", "OMP_STACKSIZE": "16k", "PYTHONHASHSEED": "7"},
     *(
         pytest.param(environment, marks=pytest.mark.soak)
         for environment in [
