@@ -7,7 +7,7 @@ import pytest
 from checks import ESTIMATORS, assert_same_bits, run_python, slow_to_converge
 from threadpoolctl import threadpool_limits
 
-from sklstm import LSTMClassifier, LSTMRegressor, threads
+from sklstm import LSTMRegressor, threads
 from sklstm._core import openmp, optimizers
 from sklstm.layout import CELLS
 from sklstm.minibatch import Minibatch
