@@ -10,6 +10,7 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import _check_sample_weight
 
+from .atomic import changing
 from .checkpoint import checkpoint_of
 from .fitted import FittedNetworkMixin
 from .holdout import split
@@ -111,31 +112,34 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
         """
         context = self._init_callback_context(max_subtasks=self.max_iter)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        about = {"estimator": self, "X": X, "y": y, "metadata": metadata}
-        with self._unchanged_on_error():
+        with changing(self) as (model, take_over):
+            about = {"estimator": self, "X": X, "y": y, "metadata": metadata}
             context.call_on_fit_task_begin(**about)
-            check_combinations(self)
-            going_on = self.warm_start and hasattr(self, "_network")
-            rng = check_random_state(self.random_state)
-            data = self._check_data(X, y, sample_weight, reset=not going_on)
-            watched = self._validation_data(X_val, y_val, sample_weight_val)
-            with checkpoint_of(self, data, watched, groups, rng, going_on) as checkpoint:
-                rows, watched = self._hold_out(data, watched, groups, rng)
-                trainer = self._trainer(data.normalized(rows), rows, rng, going_on, self.average)
+            check_combinations(model)
+            going_on = model.warm_start and hasattr(model, "_network")
+            rng = check_random_state(model.random_state)
+            data = model._check_data(X, y, sample_weight, reset=not going_on)
+            watched = model._validation_data(X_val, y_val, sample_weight_val)
+            with checkpoint_of(model, data, watched, groups, rng, going_on) as checkpoint:
+                rows, watched = model._hold_out(data, watched, groups, rng)
+                trainer = model._trainer(data.normalized(rows), rows, rng, going_on, model.average)
                 if watched is not None:
                     watched = watched.normalized(np.arange(len(watched.sequences)))
                 callbacks = EpochCallbacks(
-                    context, about, lambda so_far: self._trained(so_far, copy.deepcopy(trainer.network))
+                    context,
+                    about,
+                    lambda so_far: vars(model) | model._trained(so_far, copy.deepcopy(trainer.network)),
                 )
                 history = train(
                     trainer,
-                    watched and self._in_network_units(watched),
-                    lambda out: self._validation_score(out, watched.targets, watched.weights),
-                    self,
+                    watched and model._in_network_units(watched),
+                    lambda out: model._validation_score(out, watched.targets, watched.weights),
+                    model,
                     callbacks,
                     checkpoint,
                 )
-                vars(self).update(self._trained(history, trainer.network))
+                vars(model).update(model._trained(history, trainer.network))
+                take_over()
                 callbacks.end_fit(history.interrupted)
                 if checkpoint is not None and not history.interrupted:
                     checkpoint.delete()
@@ -152,21 +156,22 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
                 f'learning_rate="{self.learning_rate}" leads up to a known end, which partial_fit does not have: set '
                 'it to "constant" or "invscaling".'
             )
-        with self._unchanged_on_error():
-            check_combinations(self)
-            going_on = hasattr(self, "_network")
-            state = copy.deepcopy(self._partial_state) if going_on else None
-            rng, optimizer = state or (check_random_state(self.random_state), None)
+        with changing(self) as (model, take_over):
+            check_combinations(model)
+            going_on = hasattr(model, "_network")
+            state = copy.deepcopy(model._partial_state) if going_on else None
+            rng, optimizer = state or (check_random_state(model.random_state), None)
             if optimizer is not None:
-                optimizer.learning_rate = self.learning_rate_init  # which may have been set since
-            data = self._check_data(X, y, sample_weight, reset=not going_on, **about_targets)
+                optimizer.learning_rate = model.learning_rate_init  # which may have been set since
+            data = model._check_data(X, y, sample_weight, reset=not going_on, **about_targets)
             rows = np.flatnonzero(data.sequence_weights())
-            trainer = self._trainer(data, rows, rng, going_on, optimizer=optimizer, t=self.t_ if going_on else 0)
+            trainer = model._trainer(data, rows, rng, going_on, optimizer=optimizer, t=model.t_ if going_on else 0)
             loss = trainer.epoch()
             if not trainer.is_finite(loss):
                 raise ValueError("Training diverged: the loss is no longer finite. Lower learning_rate_init.")
-            history = History.of_losses([*(self.loss_curve_ if going_on else []), loss], trainer.t)
-            vars(self).update(self._trained(history, trainer.network, partial_state=(rng, trainer.optimizer)))
+            history = History.of_losses([*(model.loss_curve_ if going_on else []), loss], trainer.t)
+            vars(model).update(model._trained(history, trainer.network, partial_state=(rng, trainer.optimizer)))
+            take_over()
         return self
 
     def _trained(self, history, network, partial_state=None):
@@ -178,16 +183,6 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
             "_network": network,
             "_partial_state": partial_state,
         }
-
-    @contextmanager
-    def _unchanged_on_error(self):
-        before = vars(self).copy()
-        try:
-            yield
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
 
     def _check_data(self, X, y, sample_weight, reset, **about_targets):
         """Sequences, targets and weights to learn from, those of the classes included."""

@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from .atomic import reads_at_once
 from .base import BaseLSTM
 from .docs import shared_documentation
 from .losses import BinaryLogLoss, MultinomialLogLoss
@@ -148,6 +149,7 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
             )
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
+    @reads_at_once
     def predict(self, X):
         """Predict the labels of sequences, or of their time steps.
 
@@ -170,6 +172,7 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
             predicted = self.classes_[(out.ravel() > 0).astype(int) if out.shape[1] == 1 else out.argmax(axis=1)]
         return self._in_form(X, sequences, predicted)
 
+    @reads_at_once
     def decision_function(self, X):
         """Scores of the classes before they become probabilities.
 
@@ -186,6 +189,7 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         """
         return self._of_scores(X, lambda scores: scores)
 
+    @reads_at_once
     def predict_proba(self, X):
         """Probabilities of the classes.
 
@@ -208,6 +212,7 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
     def _predictions(self, out):
         return self._loss.predict(out)
 
+    @reads_at_once
     def predict_log_proba(self, X):
         """Logarithms of the probabilities of the classes.
 
@@ -238,6 +243,7 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
             return np.column_stack([log_expit(-scores), log_expit(scores)])
         return log_softmax(scores, axis=1)
 
+    @reads_at_once
     def score(self, X, y, sample_weight=None):
         """Accuracy of the predicted labels.
 

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from .atomic import changing, reads_at_once
 from .steps import StepForm
 from .streaming import Stream
 from .threads import effective_n_threads
@@ -33,6 +34,7 @@ class FittedNetworkMixin:
         return True
 
     @available_if(_has_attention)
+    @reads_at_once
     def attention_weights(self, X):
         """How much each time step counts in the weighted mean that the output layer sees.
 
@@ -51,6 +53,7 @@ class FittedNetworkMixin:
         weights = self._network.attention_weights(sequences, self._shift, self._scale, effective_n_threads(self.n_jobs))
         return StepForm(X, sequences).restore(weights.ravel().astype(np.float64))
 
+    @reads_at_once
     def stream(self, n_streams=1):
         """Make a stream of this model: it takes one time step at a time, and predicts after each.
 
@@ -88,6 +91,7 @@ class FittedNetworkMixin:
         check_is_fitted(self)
         return Stream([], self, n_streams)
 
+    @reads_at_once
     def save(self, path):
         """Save the fitted model to a file that runs nothing when it is loaded, and that later versions read.
 
@@ -126,6 +130,7 @@ class FittedNetworkMixin:
 
         save(self, path)
 
+    @reads_at_once
     def get_weights(self):
         """All numbers that predictions are made with, by name.
 
@@ -168,8 +173,8 @@ class FittedNetworkMixin:
         What else was learnt stays: classes, the record of training, the state of the random generator. `partial_fit`
         and, with ``warm_start=True``, `fit` go on from the new weights; moments that the optimizer kept from one
         `partial_fit` to the next belonged to the old ones, and are dropped. Copies and streams that were made before
-        keep the old weights. Do not call it while another thread predicts with the same estimator, which could find
-        some of the old ones beside some of the new: set them in a copy, and exchange that for the estimator.
+        keep the old weights. Another thread that predicts with the same estimator meanwhile gets what the old weights
+        predict, or what the new ones do.
 
         Parameters
         ----------
@@ -205,7 +210,9 @@ class FittedNetworkMixin:
         True
         """
         check_is_fitted(self)
-        vars(self).update(with_weights(self, weights))
+        with changing(self) as (model, take_over):
+            vars(model).update(with_weights(model, weights))
+            take_over()
         return self
 
     def __sklearn_is_fitted__(self):

@@ -3,13 +3,14 @@
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from .atomic import snapshot
 from .base import BaseLSTM
 from .preprocessing._streams import single_steps
 from .streaming import Stream
 
 
 def take_apart(estimator):
-    """The fitted steps that prepare X, in a list, and the recurrent estimator that reads it."""
+    """The fitted steps that prepare X, in a list, and the recurrent estimator that reads it, as it is now."""
     steps, whole = [], estimator
     while not isinstance(estimator, BaseLSTM):
         if hasattr(estimator, "best_estimator_"):
@@ -22,6 +23,7 @@ def take_apart(estimator):
                 "The model must be an LSTMRegressor or an LSTMClassifier, or a Pipeline or a fitted search that ends "
                 f"in one, got {whole!r}."
             )
+    estimator = snapshot(estimator)
     check_is_fitted(estimator)
     return steps, estimator
 

@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from .atomic import reads_at_once
 from .base import BaseLSTM
 from .docs import shared_documentation
 from .linear import fit_linear_models, telling_steps
@@ -167,6 +168,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
         """
         return self._partial_fit(X, y, sample_weight)
 
+    @reads_at_once
     def predict(self, X, return_std=False):
         """Predict the targets of sequences, or of their time steps.
 
@@ -209,6 +211,7 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
     def _squeezed(self, y):
         return y[:, 0] if self._one_dimensional_target else y
 
+    @reads_at_once
     def score(self, X, y, sample_weight=None):
         """Coefficient of determination, R2, or with several quantiles the share of the pinball loss explained.
 

@@ -4,7 +4,7 @@ import os
 from contextlib import contextmanager
 from functools import cache
 from numbers import Integral
-from threading import Lock
+from threading import RLock, get_ident
 
 from joblib import cpu_count
 from threadpoolctl import OpenBLASController, ThreadpoolController
@@ -12,16 +12,6 @@ from threadpoolctl import OpenBLASController, ThreadpoolController
 from ._core import openmp
 
 _in_forked_child = False
-
-
-def _mark_forked_child():
-    # GNU OpenMP's threads do not survive a fork, and a child that waits for them waits for ever.
-    global _in_forked_child
-    _in_forked_child = True
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_mark_forked_child)
 
 
 @cache
@@ -57,9 +47,9 @@ def _blas():
     return ThreadpoolController().select(user_api="blas")
 
 
-_lock = Lock()
-_n_inside = 0
-_limits = None
+_lock = RLock()
+_inside = {}  # a mark for each that holds BLAS to one thread, and the Python thread that it is of
+_before = None  # knows the limits there were before the first
 
 
 def _let_any_thread_set_blas():
@@ -68,21 +58,54 @@ def _let_any_thread_set_blas():
         OpenBLASController.clear_controlling_thread(force=True)
 
 
+def _enter(mark):
+    global _before
+    with _lock:
+        _inside[mark] = get_ident()
+        _let_any_thread_set_blas()
+        if _before is None:
+            _before = _blas().limit(limits=None)  # which sets none
+        _blas().limit(limits=1)
+
+
+def _leave(mark):
+    """Let go of BLAS. Wherever this or `_enter` was interrupted, it can be done again, and then all is restored."""
+    global _before
+    with _lock:
+        _inside.pop(mark, None)
+        if _inside or _before is None:
+            return
+        _let_any_thread_set_blas()
+        _before.restore_original_limits()
+        _let_any_thread_set_blas()
+        _before = None
+
+
 @contextmanager
 def single_threaded_blas():
     """Hold BLAS to one thread; the last of the threads inside restores what was set before the first."""
-    global _n_inside, _limits
-    with _lock:
-        if _n_inside == 0:
-            _let_any_thread_set_blas()
-            _limits = _blas().limit(limits=1)
-        _n_inside += 1
+    mark = object()
     try:
+        _enter(mark)
         yield
     finally:
-        with _lock:
-            _n_inside -= 1
-            if _n_inside == 0:
-                _let_any_thread_set_blas()
-                _limits.restore_original_limits()
-                _let_any_thread_set_blas()
+        try:
+            _leave(mark)
+        except BaseException:  # Ctrl-C, which may come before its first line
+            _leave(mark)
+            raise
+
+
+def _begin_forked_child():
+    # GNU OpenMP's threads do not survive a fork, and a child that waits for them waits for ever. Nor do Python's other
+    # threads, which would never let go of BLAS.
+    global _in_forked_child
+    _in_forked_child = True
+    _lock.release()
+    for mark in [mark for mark, thread in _inside.items() if thread != get_ident()]:
+        _leave(mark)
+
+
+if hasattr(os, "register_at_fork"):
+    # A fork waits for threads that are about to change BLAS, or in the child they would never be done.
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_begin_forked_child)

@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from contextlib import redirect_stdout
@@ -31,22 +32,28 @@ def assert_same_bits(actual, expected, message=""):
     assert len(different) == 0, f"{message}: {len(different)} bytes of {actual.nbytes} differ"
 
 
-def run_python(code, **environment):
-    """Output of a fresh process that can import the tests and the package under test."""
+def run_python(code, timeout=120, **environment):
+    """Output of a fresh process that can import the tests and the package under test; an error if it takes too long."""
     here = [str(Path(__file__).parent), str(Path(sklstm.__file__).parents[1])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(here), **environment}
     environment = {name: value for name, value in environment.items() if value is not None}
-    process = subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, "-c", code],
         env=environment,
         cwd=Path(__file__).parent,  # not the source folder, whose package may not be built
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=120,
-        check=False,
+        start_new_session=True,
     )
-    assert process.returncode == 0, process.stderr
-    return process.stdout.strip()
+    try:
+        output, errors = process.communicate(timeout=timeout)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)  # with all processes that it has started
+        process.communicate()
+        raise
+    assert process.returncode == 0, errors
+    return output.strip()
 
 
 def printed(call, *args):

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
 from .. import __version__
+from ..atomic import snapshot
 from ..classifier import LSTMClassifier
 from ..preprocessing import SequenceFeatures, SequenceTokenizer, SequenceUnion, TimeFeatures
 from ..preprocessing._statistics import STATISTICS, check_choice
@@ -187,6 +188,7 @@ def _said_of(estimator, writer, prefix, name):
             "transformers of sklstm, and pipelines of them. skops.io.dump takes more, and pickle and joblib nearly "
             "everything; but loading what they wrote is for files that you trust."
         )
+    estimator = snapshot(estimator)
     if cls not in COMPOSITES:
         check_is_fitted(estimator)
     _check_nothing_is_left_out(estimator, name)
