@@ -51,12 +51,12 @@ def effective_n_threads(n_jobs):
 
 @cache
 def _blas():
-    return ThreadpoolController().select(user_api="blas")
+    return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
 _lock = Lock()
-_n_inside = 0
-_limits = None
+_inside = set()
+_n_threads = []  # of each BLAS, before the first of those inside
 
 
 def _let_any_thread_set_blas():
@@ -65,21 +65,39 @@ def _let_any_thread_set_blas():
         OpenBLASController.clear_controlling_thread(force=True)
 
 
+def _set_blas(n_threads):
+    _let_any_thread_set_blas()
+    for library, n in zip(_blas(), n_threads, strict=True):
+        library.set_num_threads(n)
+
+
+def _enter(token):
+    global _n_threads
+    with _lock:
+        if not _inside:
+            _n_threads = [library.num_threads for library in _blas()]
+        _inside.add(token)
+        _set_blas([1] * len(_n_threads))
+
+
+def _leave(token):
+    with _lock:
+        if _inside == {token}:
+            _set_blas(_n_threads)
+            _let_any_thread_set_blas()
+        _inside.discard(token)
+
+
 @contextmanager
 def single_threaded_blas():
     """Hold BLAS to one thread; the last of the threads inside restores what was set before the first."""
-    global _n_inside, _limits
-    with _lock:
-        if _n_inside == 0:
-            _let_any_thread_set_blas()
-            _limits = _blas().limit(limits=1)
-        _n_inside += 1
+    token = object()
     try:
+        _enter(token)
         yield
     finally:
-        with _lock:
-            _n_inside -= 1
-            if _n_inside == 0:
-                _let_any_thread_set_blas()
-                _limits.restore_original_limits()
-                _let_any_thread_set_blas()
+        try:
+            _leave(token)
+        except BaseException:
+            _leave(token)  # Ctrl-C may have come anywhere in it
+            raise
