@@ -23,6 +23,7 @@ from .sequences import differences
 from .steps import StepForm
 from .threads import effective_n_threads, single_threaded_blas
 from .training import Data, Objective, Trainer, train
+from .unchanged import unchanged_on_error
 from .validation import check_tokens, validate_sequences
 
 # From so many sequences on, early_stopping="auto" is on. Below, the sequences held out cost more than they tell: 10
@@ -102,7 +103,7 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
         context = self._init_callback_context(max_subtasks=self.max_iter)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         about = {"estimator": self, "X": X, "y": y, "metadata": metadata}
-        with self._unchanged_on_error():
+        with unchanged_on_error(self):
             context.call_on_fit_task_begin(**about)
             check_combinations(self)
             going_on = self.warm_start and hasattr(self, "_network")
@@ -142,7 +143,7 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
                 f'learning_rate="{self.learning_rate}" leads up to a known end, which partial_fit does not have: set '
                 'it to "constant" or "invscaling".'
             )
-        with self._unchanged_on_error():
+        with unchanged_on_error(self):
             check_combinations(self)
             going_on = hasattr(self, "_network")
             state = copy.deepcopy(self._partial_state) if going_on else None
@@ -168,16 +169,6 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
             "_network": network,
             "_partial_state": partial_state,
         }
-
-    @contextmanager
-    def _unchanged_on_error(self):
-        before = vars(self).copy()
-        try:
-            yield
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
 
     def _check_data(self, X, y, sample_weight, reset, **about_targets):
         """Sequences, targets and weights to learn from, those of the classes included."""

@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from ..sequences import Sequences
+from ..unchanged import unchanged_on_error
 from ..validation import as_sequences
 from ._base import SequenceTransformer
 
@@ -90,11 +91,11 @@ class ToSequences(SequenceTransformer):
         Raises
         ------
         ValueError
-            If the number of columns does not fit.
+            If the number of columns does not fit. The transformer then stays as it was.
         """
-        self._is_fitted = False
-        self._check(X, reset=True)
-        self._is_fitted = True
+        with unchanged_on_error(self):
+            self._check(X, reset=True)
+            self._is_fitted = True
         return self
 
     def transform(self, X):
