@@ -1,4 +1,4 @@
-"""Errors at a moment of a call: Ctrl-C wherever Python hears it, or an error in place of any function that is called."""
+"""Errors at a moment of a call: Ctrl-C wherever Python hears it, or an error in place of any function called there."""
 
 import dis
 import random
@@ -22,7 +22,7 @@ def _names(code):
     """The names of a function's instructions, by their places; the end of a with statement is no call."""
     instructions = list(dis.get_instructions(code))
     names = {instruction.offset: instruction.opname for instruction in instructions}
-    for i, instruction in enumerate(instructions):
+    for i in range(len(instructions)):
         if [(each.opname, each.argval) for each in instructions[i : i + 3]] == [("LOAD_CONST", None)] * 3:
             names |= {
                 each.offset: f"LEAVING_{each.opname}" for each in instructions[i : i + 5] if "CALL" in each.opname
@@ -30,8 +30,8 @@ def _names(code):
     return names
 
 
-def raised_at(call, n, error, instead=False):
-    """Call, and raise an error at the n-th moment within the package and what it borrows of the standard library.
+def raised_at(n, error, call, *args, instead=False):
+    """Call, with some arguments, and raise an error at the n-th moment within the package and what it borrows of the standard library.
 
     Moments are those at which Ctrl-C is heard or, with `instead`, the package's calls of functions, which then do not
     take place.
@@ -67,7 +67,7 @@ def raised_at(call, n, error, instead=False):
     before = sys.gettrace()
     sys.settrace(begin)
     try:
-        call()
+        call(*args)
     finally:
         sys.settrace(before)
     return n_seen
@@ -75,7 +75,7 @@ def raised_at(call, n, error, instead=False):
 
 def moments(call, n, **options):
     """Some of the moments of a call, by chance, or all of them if there are no more than n."""
-    n_moments = raised_at(call, 0, None, **options)
+    n_moments = raised_at(0, None, call, **options)
     return random.Random(0).sample(range(1, n_moments + 1), min(n, n_moments))
 
 

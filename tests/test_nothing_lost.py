@@ -3,6 +3,7 @@
 import io
 import pickle
 import warnings
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -106,7 +107,7 @@ def test_all_or_nothing(n, before, call, error):
         with warnings.catch_warnings(record=True) as record:
             warnings.simplefilter("always")
             try:
-                raised_at(lambda: call(model), moment, error, instead=error is MemoryError)
+                raised_at(moment, error, call, model, instead=error is MemoryError)
                 kept = state_of(model) != after
             except error:
                 kept = False
@@ -128,10 +129,8 @@ def test_a_checkpoint_is_left_whole_and_without_a_lock(n, tmp_path):
     model = make(LSTMClassifier, checkpoint=tmp_path)
     expected = clone(model).fit(X, Y)
     for moment in moments(lambda: clone(model).fit(X, Y), n):
-        try:
-            raised_at(lambda: clone(model).fit(X, Y), moment, KeyboardInterrupt)
-        except KeyboardInterrupt:
-            pass
+        with suppress(KeyboardInterrupt):
+            raised_at(moment, KeyboardInterrupt, clone(model).fit, X, Y)
         again = clone(model).fit(X, Y)
         assert_same_bits(again._network.parameters, expected._network.parameters)
         assert again.loss_curve_ == expected.loss_curve_
@@ -150,7 +149,7 @@ def test_a_file_is_the_old_one_or_the_new_one(n, error, tmp_path):
     old = path.read_bytes()
     for moment in moments(lambda: sklstm.save(models[0], path), n, instead=error is MemoryError):
         with pytest.raises(error):
-            raised_at(lambda: sklstm.save(models[1], path), moment, error, instead=error is MemoryError)
+            raised_at(moment, error, sklstm.save, models[1], path, instead=error is MemoryError)
         assert path.read_bytes() in (old, new)
         assert list(tmp_path.iterdir()) == [path]
         sklstm.save(models[0], path)
@@ -168,14 +167,10 @@ def test_a_stream_has_taken_a_step_or_has_not(n, missing, error):
     stream.step(x)
     after = stream.state
 
-    def step():
-        stream.state = before
-        raised_at(lambda: stream.step(x), moment, error, instead=error is MemoryError)
-
-    stream.state = before
     for moment in moments(lambda: stream.step(x), n, instead=error is MemoryError):
+        stream.state = before
         with pytest.raises(error):
-            step()
+            raised_at(moment, error, stream.step, x, instead=error is MemoryError)
         now = stream.state
         assert any(all(np.array_equal(now[name], each[name]) for name in now) for each in (before, after))
 
@@ -187,9 +182,10 @@ def test_blas_is_let_go_whenever_it_is_interrupted():
         with single_threaded_blas():
             pass
 
+    hold()
     for moment in moments(hold, 10**9):
         with pytest.raises(KeyboardInterrupt):
-            raised_at(hold, moment, KeyboardInterrupt)
+            raised_at(moment, KeyboardInterrupt, hold)
         assert blas_threads() == before
         with single_threaded_blas():
             assert set(blas_threads()) == {1}
