@@ -31,7 +31,7 @@ def _names(code):
 
 
 def raised_at(n, error, call, *args, instead=False):
-    """Call, with some arguments, and raise an error at the n-th moment within the package and what it borrows of the standard library.
+    """Call, and raise an error at the n-th moment within the package and what it borrows of the standard library.
 
     Moments are those at which Ctrl-C is heard or, with `instead`, the package's calls of functions, which then do not
     take place.
