@@ -31,8 +31,8 @@ def assert_same_bits(actual, expected, message=""):
     assert len(different) == 0, f"{message}: {len(different)} bytes of {actual.nbytes} differ"
 
 
-def run_python(code, **environment):
-    """Output of a fresh process that can import the tests and the package under test."""
+def run_python(code, limit=120, **environment):
+    """Output of a fresh process, of at most `limit` seconds, that can import the tests and the package under test."""
     here = [str(Path(__file__).parent), str(Path(sklstm.__file__).parents[1])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(here), **environment}
     environment = {name: value for name, value in environment.items() if value is not None}
@@ -42,7 +42,7 @@ def run_python(code, **environment):
         cwd=Path(__file__).parent,  # not the source folder, whose package may not be built
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=limit,
         check=False,
     )
     assert process.returncode == 0, process.stderr
