@@ -50,3 +50,14 @@ def changing(estimator):
         if vars(estimator) is taken_over:
             estimator.__dict__ = original
         raise
+
+
+@contextmanager
+def unchanged_on_error(estimator):
+    """Give an estimator the attributes back that it had, if there is an error, or Ctrl-C."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        estimator.__dict__ = before  # in one piece, whenever a second Ctrl-C comes
+        raise

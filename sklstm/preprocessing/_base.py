@@ -5,6 +5,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from ..atomic import unchanged_on_error
 from ..validation import is_table, validate_sequences
 
 
@@ -55,11 +56,12 @@ class SequenceTransformer(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X or a parameter is not what it should be; the message says what and where.
+            If X or a parameter is not what it should be; the message says what and where. The transformer then stays
+            as it was.
         """
-        self._is_fitted = False
-        self._fit(validate_sequences(self, X, reset=True, allow_nan=True))
-        self._is_fitted = True
+        with unchanged_on_error(self):
+            self._fit(validate_sequences(self, X, reset=True, allow_nan=True))
+            self._is_fitted = True
         return self
 
     def _fit(self, sequences):

@@ -7,6 +7,7 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..atomic import unchanged_on_error
 from ..real_numbers import Interval
 from ..sequences import Sequences
 from ..validation import as_sequences, reject_other_than_numbers
@@ -91,11 +92,11 @@ class ToSequences(SequenceTransformer):
         Raises
         ------
         ValueError
-            If the number of columns does not fit.
+            If the number of columns does not fit. The transformer then stays as it was.
         """
-        self._is_fitted = False
-        self._check(X, reset=True)
-        self._is_fitted = True
+        with unchanged_on_error(self):
+            self._check(X, reset=True)
+            self._is_fitted = True
         return self
 
     def transform(self, X):

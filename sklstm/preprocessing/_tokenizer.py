@@ -168,11 +168,12 @@ class SequenceTokenizer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=N
         if not kept:
             raise ValueError(f"No token is in as many of the {len(sequences)} texts as min_df={self.min_df} asks for.")
         kept = sorted(kept, key=lambda number: (-counts[number], tokens[number]))[: self.max_features]
-        self.vocabulary_ = {tokens[number]: i for i, number in enumerate(kept, start=1)}
-        self.n_tokens_ = len(kept) + 1
         final = np.zeros(len(tokens), dtype=np.int32)
-        final[kept] = np.arange(1, self.n_tokens_)
-        return [final[sequence] for sequence in sequences]
+        final[kept] = np.arange(1, len(kept) + 1)
+        numbers = [final[sequence] for sequence in sequences]
+        vocabulary = {tokens[number]: i for i, number in enumerate(kept, start=1)}
+        vars(self).update(vocabulary_=vocabulary, n_tokens_=len(kept) + 1)  # both or none, whenever Ctrl-C comes
+        return numbers
 
     def transform(self, X):
         """Turn texts into sequences of numbers.

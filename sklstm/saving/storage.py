@@ -55,8 +55,8 @@ def write(path, document, arrays):
 def written_whole(path):
     """A file to write bytes to, which gets its name when the block ends.
 
-    Whatever happens before, a file that was there stays as it was. A link stays a link, and a file that is replaced
-    keeps its permissions.
+    Whatever happens before, a file that was there stays as it was; after it, the new one is there even if the power
+    fails. A link stays a link, and a file that is replaced keeps its permissions.
     """
     path = Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name[:100]}.{uuid4().hex}")  # names have limits
@@ -68,11 +68,23 @@ def written_whole(path):
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        _keep_names(path.parent)
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is not None:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
             raise type(error)(error.errno, error.strerror, str(path)) from error  # the name that the user knows
         raise
+
+
+def _keep_names(folder):
+    """See to it that the names of files in a folder survive a power cut."""
+    with suppress(OSError):  # where folders cannot be opened or synchronised, and the file itself is whole in any case
+        number = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def _write_archive(file, document, arrays):
