@@ -8,7 +8,7 @@ ARCHER = $(shell $(CLANG) -print-resource-dir)/../../libarcher.so
 SANITIZERS := address,undefined,float-cast-overflow
 SOURCES := setup.py pyproject.toml $(shell find sklstm -name '*.py' -o -name '*.p[yx][xd]' -o -name '*.h' -o -name '*.npz')
 
-.PHONY: demo test lint doc bench sanitize sanitize-tests races has-archer clean
+.PHONY: demo test soak fuzz lint doc bench sanitize sanitize-tests races has-archer clean
 
 demo: $(VENV)/.examples  ## fit an LSTM to real glucose readings and draw its forecast
 	MPLBACKEND=agg $(BIN)/python doc/examples/plot_glucose_forecast.py
@@ -16,6 +16,14 @@ demo: $(VENV)/.examples  ## fit an LSTM to real glucose readings and draw its fo
 
 test: $(VENV)/.tests  ## all tests, the examples of the README and of the documentation's pages among them
 	$(BIN)/pytest --pyargs -n 2 --dist worksteal  # the examples of the docstrings are those of the installed package
+
+soak: $(VENV)/.soak  ## what takes hours: everything below once, and the tests that are too long for every day
+	$(BIN)/pytest --pyargs -m soak -n 2 --dist worksteal
+	$(BIN)/pytest --hypothesis-profile=soak -o timeout=3600 -n 2 tests/properties
+	$(MAKE) fuzz sanitize sanitize-tests races
+
+fuzz: $(VENV)/.soak  ## 140,000 inputs for what reads files and converts data (half an hour)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/run.py all -runs=10000
 
 lint: $(VENV)/.lint  ## style of Python and Cython code
 	$(BIN)/ruff check .

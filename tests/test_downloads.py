@@ -8,16 +8,15 @@ import threading
 import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from urllib.error import URLError
 
 import pytest
+import trustme
 from physionet_files import STAYS, TABLES, local_2012, table, write_2012, write_zip
 
 from sklstm.datasets import _archives, _fetch, _physionet, fetch_physionet_2012, fetch_physionet_2019
 
-# Of 127.0.0.1, signed by itself, with the key that it is made of: it proves nothing to anybody but these tests.
-CERTIFICATE = Path(__file__).parent / "data" / "localhost.pem"
+AUTHORITY = trustme.CA()
 
 
 @pytest.mark.parametrize(
@@ -80,7 +79,7 @@ class Publisher(ThreadingHTTPServer):
         self.url = f"http{'s' if encrypted else ''}://127.0.0.1:{self.server_port}/"
         if encrypted:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(CERTIFICATE)
+            AUTHORITY.issue_cert("127.0.0.1").configure_cert(context)
             self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def publish(self, files):
@@ -103,7 +102,9 @@ class Publisher(ThreadingHTTPServer):
 def publisher(tmp_path_factory, monkeypatch):
     with Publisher(tmp_path_factory.mktemp("publisher")) as publisher:
         monkeypatch.setenv("no_proxy", "127.0.0.1")
-        monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+        certificate = tmp_path_factory.mktemp("authority") / "certificate.pem"
+        AUTHORITY.cert_pem.write_to_path(certificate)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         for name in ("URL_2012", "URL_2019"):
             monkeypatch.setattr(_physionet, name, publisher.url)
         monkeypatch.setattr(_physionet, "ZIP_2019", publisher.url + "project.zip")
