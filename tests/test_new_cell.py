@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from checks import run_python
 
 TESTS = Path(__file__).parent
@@ -12,6 +13,7 @@ TESTS = Path(__file__).parent
 SOURCES = ["setup.py", "pyproject.toml", "README.md", "sklstm"]
 
 
+@pytest.mark.timeout(1200)  # it builds the package
 def test_a_cell_in_one_file(tmp_path):
     for name in SOURCES:
         source = TESTS.parent / name

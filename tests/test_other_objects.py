@@ -7,9 +7,11 @@ import pytest
 from sklstm import as_sequences
 
 
-@pytest.mark.parametrize("times", [3, [[[1], [2, 3]], [1, 2, 3]]])
-def test_times_that_are_no_arrays(times):
-    with pytest.raises(ValueError, match="times must hold an array of times a sequence, got"):
+@pytest.mark.parametrize(
+    ("times", "words"), [(3, "the times of each sequence.*got array"), ([[[1], [2, 3]], [1, 2, 3]], "a time for each")]
+)
+def test_times_that_are_no_arrays(times, words):
+    with pytest.raises(ValueError, match=f"times.* must hold {words}"):
         as_sequences([[0.0, 1.0], [1.0, 2.0, 3.0]], times=times)
 
 

@@ -161,7 +161,7 @@ def test_numbers_of_no_token(sequence):
 @pytest.mark.parametrize("X", [3, "text", np.array(3), {1: 2}])
 def test_no_list_of_numbers(X):
     tokenizer = SequenceTokenizer().fit(TEXTS)
-    with pytest.raises(ValueError, match="X must be a list of sequences of numbers, got"):
+    with pytest.raises(ValueError, match="X must be a list of sequences of numbers, as transform returns them, got"):
         tokenizer.inverse_transform(X)
 
 

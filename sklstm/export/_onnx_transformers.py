@@ -40,7 +40,7 @@ def scaled(batch, scaler):
     graph = batch.graph
     values = graph.cast(batch.X, np.float64)
     if scaler.method == "quantile":
-        values = _normal_by_rank(batch, scaler.scaler_)
+        values = _normal_by_rank(graph, values, scaler.scaler_)
     else:
         for function, operand in scaler._operations():
             values = getattr(graph, OPERATORS[function])(values, operand.astype(np.float64))
@@ -50,17 +50,12 @@ def scaled(batch, scaler):
     return graph.cast(values, batch.dtype)
 
 
-def _normal_by_rank(batch, transformer):
-    """Of `QuantileTransformer`, in whose precision it computes: far out, digits of a rank decide."""
-    graph, dtype = batch.graph, batch.dtype
-    values = graph.cast(batch.X, np.float64)
-    quantiles = transformer.quantiles_.astype(np.float64)
+def _normal_by_rank(graph, values, transformer):
+    """Of `QuantileTransformer`, for values in double precision."""
+    quantiles = transformer.quantiles_
     rank = _rank(graph, values, quantiles, transformer.references_)
-    below = graph.cast(graph.Sub(batch.X, np.array(NEAR, dtype)), np.float64)
-    above = graph.cast(graph.Add(batch.X, np.array(NEAR, dtype)), np.float64)
-    rank = graph.Where(graph.Greater(above, quantiles[-1]), 1.0, rank)
-    rank = graph.Where(graph.Less(below, quantiles[0]), 0.0, rank)
-    rank = graph.cast(graph.cast(rank, dtype), np.float64)
+    rank = graph.Where(graph.Greater(graph.Add(values, NEAR), quantiles[-1]), 1.0, rank)
+    rank = graph.Where(graph.Less(graph.Sub(values, NEAR), quantiles[0]), 0.0, rank)
     limit = norm.ppf(1 - (NEAR - np.spacing(1)))
     normal = graph.Max(graph.Min(_normal_quantile(graph, rank), limit), norm.ppf(NEAR - np.spacing(1)))
     return graph.Where(graph.IsNaN(values), np.nan, normal)
