@@ -8,6 +8,7 @@ ARCHER = $(shell $(CLANG) -print-resource-dir)/../../libarcher.so
 SANITIZERS := address,undefined,float-cast-overflow
 SOURCES := setup.py pyproject.toml $(shell find sklstm -name '*.py' -o -name '*.p[yx][xd]' -o -name '*.h' -o -name '*.npz')
 
+.NOTPARALLEL:  # wheels are built in one folder
 .PHONY: demo test soak fuzz lint doc bench sanitize sanitize-tests races has-archer clean
 
 demo: $(VENV)/.examples  ## fit an LSTM to real glucose readings and draw its forecast
@@ -37,8 +38,8 @@ bench: $(VENV)/.benchmarks  ## speed, memory and size beside other libraries, in
 	$(BIN)/python -W ignore benchmarks/run.py
 
 sanitize: $(VENV)-sanitize/.examples  ## fits, predictions, streams under sanitizers, on each instruction set (2 minutes)
-	for set in $$($(SANITIZED) -c "from sklstm._core import kernels; print(*kernels.INSTRUCTION_SETS)"); do \
-		SKLSTM_INSTRUCTION_SET=$$set $(SANITIZED) tests/memory_check.py || exit 1; done
+	sets=$$($(SANITIZED) -P -c "from sklstm._core import kernels; print(*kernels.INSTRUCTION_SETS)") && \
+		for set in $$sets; do SKLSTM_INSTRUCTION_SET=$$set $(SANITIZED) tests/memory_check.py || exit 1; done
 
 sanitize-tests: $(VENV)-sanitize/.tests  ## all tests under them (an hour or more)
 	$(SANITIZED) tests/sanitized_tests.py -n 2 --dist worksteal
@@ -52,8 +53,9 @@ has-archer:
 
 # The wheel, not the source folder, is what is tested and shown. It is built once, and anew when a source has changed.
 $(VENVS:%=%/wheel): %/wheel: $(SOURCES) | %
-	rm -rf $@ build
-	$*/bin/python -m pip wheel --quiet --no-deps --wheel-dir $@ .
+	rm -rf $@ $@.part build
+	$*/bin/python -m pip wheel --quiet --no-deps --wheel-dir $@.part .
+	mv $@.part $@
 	rm -rf build
 
 # Bounds of memoryviews are checked besides, and reports name lines. (GCC's -fsanitize=bounds-strict does not know what
@@ -70,7 +72,7 @@ $(VENV)-races/wheel: export LDSHARED := $(CLANG) -shared
 $(VENV)-races/wheel: export CFLAGS := -fsanitize=thread -fno-omit-frame-pointer
 
 SANITIZED = LD_PRELOAD="$(foreach name,asan ubsan stdc++,$(shell gcc -print-file-name=lib$(name).so))" \
-	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 $(VENV)-sanitize/bin/python
+	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 $(VENV)-sanitize/bin/python
 
 WATCHED = LD_PRELOAD="$(shell gcc -print-file-name=libtsan.so)" TSAN_OPTIONS=ignore_noninstrumented_modules=1 \
 	OMP_TOOL_LIBRARIES=$(ARCHER) $(VENV)-races/bin/python

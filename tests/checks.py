@@ -32,7 +32,7 @@ def assert_same_bits(actual, expected, message=""):
     assert len(different) == 0, f"{message}: {len(different)} bytes of {actual.nbytes} differ"
 
 
-def run_python(code, timeout=120, **environment):
+def run_python(code, timeout=240, **environment):
     """Output of a fresh process that can import the tests and the package under test; an error if it takes too long."""
     here = [str(Path(__file__).parent), str(Path(sklstm.__file__).parents[1])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(here), **environment}
