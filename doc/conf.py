@@ -51,8 +51,8 @@ html_show_sourcelink = False
 html_sidebars = {
     page: []
     for page in (
-        "index", "coming_from_keras", "coming_from_pytorch", "reliability", "security", "internals", "adding_a_cell", "changelog",
-        "contributing",
+        "index", "coming_from_keras", "coming_from_pytorch", "reliability", "security", "internals", "adding_a_cell",
+        "changelog", "contributing",
     )
 }  # fmt: skip
 
