@@ -70,6 +70,7 @@ def raised_at(n, error, call, *args, instead=False):
         call(*args)
     finally:
         sys.settrace(before)
+    assert n_seen >= n, "there is no such moment"
     return n_seen
 
 
