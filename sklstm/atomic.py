@@ -53,11 +53,12 @@ def changing(estimator):
 
 
 @contextmanager
-def unchanged_on_error(estimator):
-    """Give an estimator the attributes back that it had, if there is an error, or Ctrl-C."""
-    before = vars(estimator).copy()
+def unchanged_on_error(*estimators):
+    """Give estimators the attributes back that they had, if there is an error, or Ctrl-C."""
+    before = [vars(estimator).copy() for estimator in estimators]
     try:
         yield
     except BaseException:
-        estimator.__dict__ = before  # in one piece, whenever a second Ctrl-C comes
+        for estimator, attributes in zip(estimators, before, strict=True):
+            estimator.__dict__ = attributes  # each in one piece, whenever a second Ctrl-C comes
         raise

@@ -1,7 +1,7 @@
 """What the estimators share: the way from data to a trained network."""
 
 import copy
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
 
 import numpy as np
@@ -112,15 +112,16 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
         """
         context = self._init_callback_context(max_subtasks=self.max_iter)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        with changing(self) as (model, take_over):
-            about = {"estimator": self, "X": X, "y": y, "metadata": metadata}
-            context.call_on_fit_task_begin(**about)
-            check_combinations(model)
-            going_on = model.warm_start and hasattr(model, "_network")
-            rng = check_random_state(model.random_state)
-            data = model._check_data(X, y, sample_weight, reset=not going_on)
-            watched = model._validation_data(X_val, y_val, sample_weight_val)
-            with checkpoint_of(model, data, watched, groups, rng, going_on) as checkpoint:
+        with ExitStack() as until_the_end:
+            with changing(self) as (model, take_over):
+                about = {"estimator": self, "X": X, "y": y, "metadata": metadata}
+                context.call_on_fit_task_begin(**about)
+                check_combinations(model)
+                going_on = model.warm_start and hasattr(model, "_network")
+                rng = check_random_state(model.random_state)
+                data = model._check_data(X, y, sample_weight, reset=not going_on)
+                watched = model._validation_data(X_val, y_val, sample_weight_val)
+                checkpoint = until_the_end.enter_context(checkpoint_of(model, data, watched, groups, rng, going_on))
                 rows, watched = model._hold_out(data, watched, groups, rng)
                 trainer = model._trainer(data.normalized(rows), rows, rng, going_on, model.average)
                 if watched is not None:
@@ -141,8 +142,8 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
                 vars(model).update(model._trained(history, trainer.network))
                 take_over()
                 callbacks.end_fit(history.interrupted)
-                if checkpoint is not None and not history.interrupted:
-                    checkpoint.delete()
+            if checkpoint is not None and not history.interrupted:  # now that nothing takes the model back
+                checkpoint.delete()
         return self
 
     def _has_partial_fit(self):

@@ -170,7 +170,7 @@ class Checkpoint:
     def __init__(self, path, rng):
         self.path, self._rng = path, rng
         self._has_warned = False
-        for temporary in path.parent.glob(f".{path.name}.*"):
+        for temporary in path.parent.glob(f"{storage.temporary_prefix(path)}*"):
             temporary.unlink(missing_ok=True)  # of a process that was killed while writing
         self._found = self._read()
         self.written = self._found is not None

@@ -100,7 +100,8 @@ class FittedNetworkMixin:
         Parameters
         ----------
         path : str or Path
-            The file. One that is there is replaced once the new one is complete; ``.sklstm`` is a good ending.
+            The file. One that is there is replaced once the new one is complete, for which its folder must be writable
+            too; ``.sklstm`` is a good ending.
 
         Raises
         ------
@@ -111,7 +112,8 @@ class FittedNetworkMixin:
             If `path` is not a path, but for example an open file.
 
         OSError
-            If the file cannot be written. One that was there is then still there.
+            If the file cannot be written, or is no regular file, but for example a pipe. One that was there is then
+            still there.
 
         Examples
         --------

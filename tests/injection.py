@@ -70,6 +70,7 @@ def raised_at(n, error, call, *args, instead=False):
         call(*args)
     finally:
         sys.settrace(before)
+    assert n_seen >= n - 5, f"there is no moment {n}: there were {n_seen}"  # two more or less have been seen
     return n_seen
 
 

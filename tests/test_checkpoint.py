@@ -1,13 +1,7 @@
 """Checkpoints: a training that was cut short goes on from its last epoch, to the bits of one that was not."""
 
-import os
 import pickle
-import random
-import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +13,6 @@ from sklearn.utils import check_random_state
 from test_callbacks import Recorder
 from test_training import X_VAL, Y_VAL, N, X, Y, make
 
-import sklstm
 from sklstm import LSTMClassifier, LSTMRegressor
 from sklstm.parameters import CONSTRAINTS
 from sklstm.training import Trainer
@@ -225,51 +218,3 @@ def test_lines(Estimator, tmp_path, monkeypatch):
     seconds = [float(line.split()[-2]) for line in before + after[:-1]]
     assert seconds == sorted(seconds)
     assert seconds[-1] < 50
-
-
-# ---------------------------------------------------------------------------------------------- kill -9
-
-PROGRAM = """
-import pickle, sys
-from test_checkpoint import fit_long
-model = fit_long(*sys.argv[1:])
-with open(sys.argv[2] + ".pickle", "wb") as file:
-    pickle.dump(model, file)
-"""
-
-
-def fit_long(seed, checkpoint):
-    """A fit with the random numbers of the process."""
-    check_random_state(None).seed(int(seed))
-    parameters = {"max_iter": 100, "n_iter_no_change": np.inf, "tol": 1e9, "early_stopping": True, "dropout": 0.2}
-    return make(LSTMClassifier, random_state=None, checkpoint=checkpoint, **parameters).fit(X, Y)
-
-
-def test_killed_processes(tmp_path):
-    """Each at a moment that nobody knows, soon after one of its first writes, or in the midst of the next."""
-    folder, tests = tmp_path / "made" / "for it", Path(__file__).parent
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [tests, Path(sklstm.__file__).parents[1]]))}
-
-    def started(seed):
-        command = [sys.executable, "-W", "ignore", "-c", PROGRAM, str(seed), str(folder)]
-        return subprocess.Popen(command, cwd=tests, env=environment)
-
-    def states():
-        return {path.stat().st_mtime_ns for path in folder.glob("*.checkpoint")}
-
-    random.seed()
-    for seed in range(2):
-        process, seen = started(seed), states()
-        n_states = len(seen) + random.randrange(1, 10)
-        while len(seen) < n_states:
-            seen |= states()
-            assert process.poll() is None
-            time.sleep(0.001)
-        time.sleep(0.02 * random.random())
-        process.kill()
-        assert process.wait() == -signal.SIGKILL
-        assert len(states()) == 1
-    assert started(99).wait() == 0
-    assert files(folder) == []
-    model = pickle.loads(folder.with_suffix(".pickle").read_bytes())
-    assert_same_training(model, fit_long(0, None))

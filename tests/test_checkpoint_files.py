@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from checks import run_python
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -122,6 +123,15 @@ def test_a_search_finds_those_of_its_candidates(tmp_path, n_epochs):
     for name in ("mean_test_score", "split0_test_score"):
         assert_array_equal(search.cv_results_[name], expected.cv_results_[name])
     assert_same_training(search.best_estimator_, expected.best_estimator_)
+
+
+def test_another_process_finds_the_same_one(tmp_path):
+    model = make(LSTMRegressor, checkpoint=str(tmp_path), random_state=None, **LONG)
+    cut_short(model, X, Y)
+    (path,) = tmp_path.iterdir()
+    parameters = model.set_params(verbose=True).get_params()
+    code = f"from test_checkpoint import *; LSTMRegressor(**{parameters}).fit(X, Y)"
+    assert run_python(code).startswith(f"Resumed after epoch 3, from {path}")
 
 
 def test_a_callback_may_change_the_working_directory(tmp_path, monkeypatch):
@@ -259,8 +269,12 @@ def test_what_a_killed_process_was_writing_is_removed(tmp_path):
     model = make(LSTMRegressor, checkpoint=tmp_path, **LONG)
     cut_short(model, X, Y)
     (path,) = tmp_path.iterdir()
-    for name in (f".{path.name}.0123", f".{path.stem}.lock", "of somebody else"):
-        (tmp_path / name).touch()
+    content = path.read_bytes()
+    with storage.written_whole(path) as file:
+        file.write(content)
+        temporary, _ = sorted(tmp_path.iterdir())
+    for other in (temporary, tmp_path / f".{path.stem}.lock", tmp_path / "of somebody else"):
+        other.touch()
     model.fit(X, Y)
     assert files(tmp_path) == ["of somebody else"]
 

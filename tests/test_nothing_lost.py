@@ -10,6 +10,7 @@ import pytest
 from checks import assert_same_bits
 from injection import MANY, moments, raised_at
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 import sklstm
@@ -20,6 +21,7 @@ from sklstm.preprocessing import (
     SequenceScaler,
     SequenceSelector,
     SequenceTokenizer,
+    SequenceUnion,
     TimeFeatures,
     ToSequences,
 )
@@ -42,6 +44,7 @@ NEW = {
     "lbfgs": make(LSTMClassifier, solver="lbfgs"),
     "time steps": make(LSTMRegressor, return_sequences=True, bidirectional=True, solver="sgd"),
 }
+UNION = SequenceUnion([("one", make_pipeline(SequenceScaler())), ("other", SequenceScaler("minmax"))])
 CALLS = {  # what makes an estimator, and what is done with it
     **{
         name: (lambda model=model: clone(model), lambda model: model.fit(X, targets(model)))
@@ -57,6 +60,8 @@ CALLS = {  # what makes an estimator, and what is done with it
         lambda model: model.set_weights({name: 2 * array for name, array in model.get_weights().items()}),
     ),
     "tokenizer": (lambda: SequenceTokenizer(min_df=1).fit(["old"]), lambda model: model.fit(["new words", "words"])),
+    "union": (lambda: clone(UNION).fit(X[:3]), lambda model: model.fit(X)),
+    "union, fit_transform": (lambda: clone(UNION).fit(X[:3]), lambda model: model.fit_transform(X)),
     "rows": (lambda: ToSequences().fit(np.zeros((2, 3))), lambda model: model.fit(np.zeros((2, 4)))),
     **{
         type(model).__name__: (lambda model=model: clone(model).fit(X[:3]), lambda model: model.fit(X))
@@ -102,7 +107,8 @@ def test_all_or_nothing(n, before, call, error):
     whole = pickle.loads(before)
     call(whole)
     after, threads = state_of(whole), blas_threads()
-    for moment in moments(lambda: call(pickle.loads(before)), n, instead=error is MemoryError):
+    fresh = pickle.loads(before)
+    for moment in moments(lambda: call(fresh), n, instead=error is MemoryError):
         model = pickle.loads(before)
         with warnings.catch_warnings(record=True) as record:
             warnings.simplefilter("always")
@@ -127,14 +133,28 @@ def test_all_or_nothing(n, before, call, error):
 @pytest.mark.filterwarnings("ignore")
 def test_a_checkpoint_is_left_whole_and_without_a_lock(n, tmp_path):
     model = make(LSTMClassifier, checkpoint=tmp_path)
+    fresh = clone(model)
     expected = clone(model).fit(X, Y)
-    for moment in moments(lambda: clone(model).fit(X, Y), n):
+    for moment in moments(lambda: fresh.fit(X, Y), n):
         with suppress(KeyboardInterrupt):
             raised_at(moment, KeyboardInterrupt, clone(model).fit, X, Y)
         again = clone(model).fit(X, Y)
         assert_same_bits(again._network.parameters, expected._network.parameters)
         assert again.loss_curve_ == expected.loss_curve_
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("n", [40, pytest.param(400, marks=pytest.mark.soak)])
+@pytest.mark.filterwarnings("ignore")
+def test_at_the_end_of_a_fit_there_is_a_model_or_its_checkpoint(n, tmp_path):
+    model = make(LSTMClassifier, checkpoint=tmp_path)
+    fresh = clone(model)
+    n_moments = raised_at(0, None, lambda: fresh.fit(X, Y))
+    for moment in range(n_moments - n, n_moments + 1):
+        model = clone(model)
+        with suppress(KeyboardInterrupt):
+            raised_at(moment, KeyboardInterrupt, model.fit, X, Y)
+        assert hasattr(model, "_network") or list(tmp_path.glob("*.checkpoint"))
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])

@@ -1,5 +1,7 @@
 """The same data and the same seed: the same bits in whatever process, and from version to version the same numbers."""
 
+import sys
+
 import numpy as np
 import pytest
 import trainings
@@ -54,6 +56,8 @@ ENVIRONMENTS = [
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS, ids=str)
 def test_same_bits_in_any_process(environment):
+    if any(name.startswith("MALLOC_") for name in environment) and sys.platform != "linux":
+        pytest.skip("another malloc, which the environment does not change")
     code = "import trainings; print(trainings.digest())"
     assert run_python(code, **environment) == trainings.digest(n_jobs=1)
 

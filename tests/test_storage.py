@@ -1,5 +1,6 @@
 """Files of arrays: written whole or not at all; whatever is read, nothing runs and nothing but a ValueError comes."""
 
+import errno
 import io
 import json
 import os
@@ -138,6 +139,40 @@ def test_a_private_file_is_private_while_it_is_written(tmp_path):
         file.write(b"new")
         assert [each.stat().st_mode & 0o777 for each in tmp_path.iterdir()] == [0o600, 0o600]
     assert path.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("name", ["pipe", "link"])
+def test_what_is_no_regular_file_is_not_replaced(name, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    with pytest.raises(OSError, match=f"not a regular file.*{tmp_path / name}"):
+        storage.write(tmp_path / name, {}, {})
+    assert (tmp_path / "pipe").is_fifo()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_the_text_of_an_error_without_a_number(path):
+    with pytest.raises(OSError, match=r"^said so$"), storage.written_whole(path):
+        raise OSError("said so")
+    assert_is_as_written(path)
+
+
+@pytest.mark.parametrize("letter", "aé日𝒳")
+def test_names_as_long_as_they_can_be(letter, tmp_path):
+    path = tmp_path / (letter * (255 // len(letter.encode())))
+    storage.write(path, DOCUMENT, ARRAYS)
+    assert_is_as_written(path)
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS])
+def test_a_folder_that_cannot_be_written(number, path, monkeypatch):
+    def refusing(*args):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(storage, "open", refusing, raising=False)
+    with pytest.raises(OSError, match=f"beside it, in its folder.*'{path}'$"):
+        storage.write(path, {}, {})
+    assert_is_as_written(path)
 
 
 def test_a_link_stays_a_link(path, tmp_path):

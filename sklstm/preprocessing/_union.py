@@ -3,8 +3,10 @@
 from numbers import Integral
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import FeatureUnion
 
+from ..atomic import unchanged_on_error
 from ..real_numbers import Interval
 from ..validation import as_sequences
 from ._base import SequenceTransformer, check_container
@@ -139,10 +141,11 @@ class SequenceUnion(FeatureUnion, auto_wrap_output_keys=None):
         Raises
         ------
         ValueError
-            If X or a parameter is not what it should be.
+            If X or a parameter is not what it should be. The union and its parts then stay as they were.
         """
         self._check_parameters()
-        return super().fit(X, y, **fit_params)
+        with unchanged_on_error(*self._estimators()):
+            return super().fit(X, y, **fit_params)
 
     def fit_transform(self, X, y=None, **params):
         """Fit all transformers, and transform.
@@ -162,10 +165,17 @@ class SequenceUnion(FeatureUnion, auto_wrap_output_keys=None):
         Raises
         ------
         ValueError
-            If X or a parameter is not what it should be.
+            If X or a parameter is not what it should be. The union and its parts then stay as they were.
         """
         self._check_parameters()
-        return super().fit_transform(X, y, **params)
+        with unchanged_on_error(*self._estimators()):
+            return super().fit_transform(X, y, **params)
+
+    def _estimators(self):
+        """All that fitting changes: the union, its parts, and what these are made of."""
+        parts = [part for _, part in self.transformer_list if isinstance(part, BaseEstimator)]
+        inner = [each for part in parts for each in part.get_params().values() if isinstance(each, BaseEstimator)]
+        return [self, *parts, *inner]
 
     def _check_parameters(self):
         self._validate_params()

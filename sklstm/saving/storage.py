@@ -56,12 +56,15 @@ def written_whole(path):
     """A file to write bytes to, which gets its name when the block ends.
 
     Whatever happens before, a file that was there stays as it was; after it, the new one is there even if the power
-    fails. A link stays a link, and a file that is replaced keeps its permissions.
+    fails, wherever the file system can promise it. A link stays a link, and a file that is replaced keeps its
+    permissions.
     """
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):  # a pipe, or a device
+        raise OSError(errno.EINVAL, "not a regular file, which alone can be replaced", str(path))
     path = Path(os.path.realpath(path))
-    temporary = path.with_name(f".{path.name[:100]}.{uuid4().hex}")  # names have limits
+    temporary = path.with_name(temporary_prefix(path) + uuid4().hex)
     try:
-        with open(temporary, "xb") as file:
+        with _new_file(temporary) as file:
             with suppress(FileNotFoundError):
                 shutil.copymode(path, temporary)
             yield file
@@ -72,13 +75,27 @@ def written_whole(path):
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and error.errno is not None:
             raise type(error)(error.errno, error.strerror, str(path)) from error  # the name that the user knows
         raise
 
 
+def temporary_prefix(path):
+    """What the names begin with under which a file is written before it gets its own, which others do not share."""
+    return f".{path.name[-50:]}."  # the end, where checkpoints differ; names have limits, in bytes
+
+
+def _new_file(path):
+    try:
+        return open(path, "xb")
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            error.strerror += " (no new file can be made beside it, in its folder)"
+        raise
+
+
 def _keep_names(folder):
-    """See to it that the names of files in a folder survive a power cut."""
+    """Ask that the names of files in a folder survive a power cut."""
     with suppress(OSError):  # where folders cannot be opened or synchronised, and the file itself is whole in any case
         number = os.open(folder, os.O_RDONLY)
         try:
