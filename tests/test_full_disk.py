@@ -232,7 +232,7 @@ before, expected = pickle.dumps(model), model.predict(X)
 with open("/proc/self/statm") as file:
     used = int(file.read().split()[0]) * resource.getpagesize()
 hard, n = resource.getrlimit(resource.RLIMIT_AS)[1], 0
-for megabytes in range(0, 300, 100):
+for megabytes in range(50, 350, 100):
     resource.setrlimit(resource.RLIMIT_AS, (used + megabytes * 1_000_000, hard))
     for call in (copy.copy(model).fit, copy.copy(model).partial_fit, model.fit, model.partial_fit):
         try:

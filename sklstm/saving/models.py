@@ -56,7 +56,8 @@ def save(model, path):
         that it has: parameters, weights, names of features, curves, and what `partial_fit` goes on from.
 
     path : str or Path
-        The file. One that is there is replaced once the new one is complete; ``.sklstm`` is a good ending.
+        The file. One that is there is replaced once the new one is complete, for which its folder must be writable
+        too; ``.sklstm`` is a good ending.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def save(model, path):
         If `path` is not a path, but for example an open file.
 
     OSError
-        If the file cannot be written. One that was there is then still there.
+        If the file cannot be written, or is none but, for example, a pipe. One that was there is then still there.
 
     See Also
     --------
