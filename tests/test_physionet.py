@@ -102,13 +102,28 @@ def test_2012_outcomes_of_other_numbers_are_named(tmp_path, number):
         local_2012(tmp_path)
 
 
+def test_a_mark_before_the_text_is_no_part_of_it(tmp_path):
+    write_2012(tmp_path, {name: "\ufeff" + text for name, text in STAYS.items()}, "\ufeff" + OUTCOMES)
+    assert local_2012(tmp_path).target.tolist() == [1, 0]
+
+
+def test_large_outcomes_are_not_read(tmp_path):
+    write_2012(tmp_path, outcomes=OUTCOMES + "\n" * (1 << 20))
+    with pytest.raises(ValueError, match=r"Outcomes-a\.txt has more than 1048576 bytes"):
+        local_2012(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("stays", "outcomes", "message"),
     [
         ({**STAYS, "set-a/7.txt": "Time;Parameter\n"}, OUTCOMES, r"7\.txt, line 1: expected the header"),
         ({**STAYS, "set-a/7.txt": ""}, OUTCOMES, r"7\.txt, line 1: expected the header"),
         ({**STAYS, "set-a/7.txt": "Time,Parameter,Value\n00:00,RecordID,7\n"}, OUTCOMES, "no line for Age, Gender"),
-        ({**STAYS, "set-a/7.txt": "Time,Pär"}, OUTCOMES, r"7\.txt is not a text file in ASCII"),
+        (
+            {**STAYS, "set-a/7.txt": "Time,Pär"},
+            OUTCOMES,
+            r"7\.txt, line 1: expected a text in ASCII, got the byte 0xc3",
+        ),
         ({}, OUTCOMES, r"set-a\.zip holds no \.txt files"),
         (STAYS, OUTCOMES + "8,1,1,1,-1,0\n", r"Outcomes-a\.txt has record 8, but .*set-a\.zip has not"),
         (STAYS, OUTCOMES.replace("\n7,", "\n8,"), r"record 8, but .*set-a\.zip has not \(2 such"),
@@ -117,6 +132,7 @@ def test_2012_outcomes_of_other_numbers_are_named(tmp_path, number):
         (STAYS, OUTCOMES.replace("3,1\n", "3,2\n"), r"Outcomes-a\.txt, line 3: expected 6 whole numbers"),
         (STAYS, OUTCOMES + "7,16,8,8,-1,0\n", r"Outcomes-a\.txt, line 4: .* a new record first"),
         (STAYS, "RecordID\n", r"Outcomes-a\.txt, line 1: expected the header"),
+        (STAYS, OUTCOMES + "ü", r"Outcomes-a\.txt, line 4: expected a text in ASCII, got the byte 0xc3"),
     ],
 )
 def test_2012_damaged_files_are_named(tmp_path, stays, outcomes, message):
