@@ -1,5 +1,7 @@
 """Sets of PhysioNet from files: what is read is what they say, and what is damaged is named."""
 
+from urllib.error import URLError
+
 import numpy as np
 import pytest
 from physionet_files import (
@@ -16,6 +18,7 @@ from physionet_files import (
     write_zip,
 )
 
+from sklstm.datasets import _fetch, fetch_physionet_2012, fetch_physionet_2019
 from sklstm.datasets._physionet_files import VARIABLES_2012, VARIABLES_2019
 
 
@@ -202,3 +205,38 @@ def test_2019_empty_folder(tmp_path):
     (tmp_path / "training_setB").mkdir()
     with pytest.raises(ValueError, match=r"training_setB holds no \.psv files"):
         local_2019(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("fetch", "names"),
+    [
+        (fetch_physionet_2012, ["set-a.zip", "physionet-2012", "https://physionet.org/files/challenge-2012/1.0.0/"]),
+        (fetch_physionet_2019, ["training_setB.zip", "physionet-2019", "https://physionet.org/files/challenge-2019/"]),
+    ],
+)
+def test_missing_files_say_what_to_do(tmp_path, monkeypatch, fetch, names):
+    tries = []
+
+    def urlopen(request, timeout):
+        tries.append(request.full_url)
+        raise URLError("no network")
+
+    monkeypatch.setattr(_fetch, "urlopen", urlopen)
+    with pytest.raises(FileNotFoundError) as error:
+        fetch(tmp_path, download_if_missing=False)
+    assert tries == []
+    assert all(name in str(error.value) for name in [*names, str(tmp_path)])
+    with (
+        pytest.warns(UserWarning, match="no network.* Trying again"),
+        pytest.raises(OSError, match="no network") as error,
+    ):
+        fetch(tmp_path, n_retries=2, delay=0)
+    assert len(tries) == 3
+    assert all(name in str(error.value) for name in [*names, str(tmp_path)])
+    assert [*tmp_path.rglob("*.*")] == []
+
+
+def test_missing_outcomes(tmp_path):
+    write_zip(tmp_path / "set-a.zip", STAYS)
+    with pytest.raises(FileNotFoundError, match=r"Outcomes-a\.txt is neither in"):
+        local_2012(tmp_path)
