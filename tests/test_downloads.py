@@ -15,7 +15,7 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 
 import pytest
 import trustme
-from physionet_files import STAYS, TABLES, table, write_2012, write_zip
+from physionet_files import TABLES, table, write_2012, write_zip
 
 from sklstm.datasets import _archives, _fetch, _physionet, fetch_physionet_2012, fetch_physionet_2019
 
