@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import tarfile
 import zipfile
 import zlib
@@ -34,18 +35,37 @@ def test_sets_are_read_where_they_lie(tmp_path, write, name):
     assert sorted(tmp_path.rglob("*")) == before
 
 
+WAYS = [(write_zip, "set-a.zip"), (write_tar, "set-a.tar.gz")]
 PLACES = "../7.txt", "set-a/../../7.txt", "/etc/7.txt", "a\\..\\7.txt", "C:\\7.txt", "C:7.txt", "\\\\host\\7.txt"
 NAMES = "\x1b[2J7.txt", "a\n7.txt", "ü7.txt", " 7.txt", "7 7.txt"
 
 
 @pytest.mark.parametrize("place", PLACES + NAMES)
-@pytest.mark.parametrize(("write", "name"), [(write_zip, "set-a.zip"), (write_tar, "set-a.tar.gz")])
+@pytest.mark.parametrize(("write", "name"), WAYS)
 def test_files_of_other_places_and_names_are_refused(tmp_path, write, name, place):
     write(tmp_path / name, {**STAYS, place: stay(8, [])})
     refuses(tmp_path / name, "cannot be read as an archive .*it has a file '.*7.txt', as no published set has")
 
 
-@pytest.mark.parametrize(("write", "name"), [(write_zip, "set-a.zip"), (write_tar, "set-a.tar.gz")])
+@pytest.mark.parametrize("name", [*NAMES, "7" * 100 + ".txt"])
+def test_files_of_other_names_in_a_folder_are_refused(tmp_path, name):
+    write_folder(tmp_path / "set-a", {**STAYS, f"set-a/{name}": stay(8, [])})
+    refuses(tmp_path / "set-a", "cannot be read as a folder of files .*it has a file '.*', as no published set has")
+
+
+@pytest.mark.parametrize(("write", "name"), WAYS)
+def test_files_of_long_names_are_refused(tmp_path, write, name):
+    write(tmp_path / name, {**STAYS, f"set-a/{'7' * 97}.txt": stay(8, [])})
+    refuses(tmp_path / name, "it has a file 'set-a/7{94}', as no published set has")
+
+
+def test_what_is_no_file_in_a_folder_is_refused(tmp_path):
+    write_folder(tmp_path / "set-a", STAYS)
+    os.mkfifo(tmp_path / "set-a" / "8.txt")
+    refuses(tmp_path / "set-a", r"8\.txt is no file")
+
+
+@pytest.mark.parametrize(("write", "name"), WAYS)
 def test_a_file_in_two_folders_is_refused(tmp_path, write, name):
     write(tmp_path / name, {**STAYS, "set-b/7.txt": stay(8, [])})
     refuses(tmp_path / name, r"it has the file 7\.txt twice")
@@ -88,7 +108,52 @@ def test_members_that_are_no_files_are_refused(tmp_path, attributes):
 def test_members_that_claim_too_much_are_refused(tmp_path, size, kind):
     path = tmp_path / "set-a.tar.gz"
     path.write_bytes(gzip.compress(member(size=size, type=kind).tobuf(tarfile.GNU_FORMAT) + bytes(10 * 512)))
-    refuses(path, r"has more than 1048576 bytes")
+    refuses(path, rf"has more than {1024 if kind in _archives.EXTENDED else MEGABYTE} bytes")
+
+
+SAID = {
+    "digits": b"1" * 10**6,
+    "names of names": b"2 " * 500_000 + b"=",
+    "sets of characters": b"1 hdrcharset=2" * 70_000,
+}
+
+
+@pytest.mark.parametrize("said", SAID.values(), ids=SAID)
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE])
+def test_headers_that_would_keep_tarfile_busy_are_refused(tmp_path, kind, said):
+    header = member(size=len(said), type=kind).tobuf(tarfile.USTAR_FORMAT)
+    path = tmp_path / "set-a.tar.gz"
+    path.write_bytes(gzip.compress(header + said + bytes(-len(said) % 512) + member().tobuf() + bytes(1024)))
+    refuses(path, "has more than 1024 bytes")
+
+
+def test_what_is_said_of_all_members_is_not_kept_with_each(tmp_path, monkeypatch):
+    kept, real = [], tarfile.TarFile.next
+
+    def following(archive):
+        kept.append(len(archive.pax_headers))
+        return real(archive)
+
+    path = tmp_path / "set-a.tar.gz"
+    text = stay(7, []).encode()
+    tar_of(path, (member(size=len(text)), text), pax_headers={"comment": "x"}, format=tarfile.PAX_FORMAT)
+    monkeypatch.setattr(tarfile.TarFile, "next", following)
+    assert read_stays(path)[0].tolist() == [7]
+    assert kept[-1] == 0
+
+
+@pytest.mark.parametrize("cut", ["damaged", "before a header", "in a header"])
+def test_a_damaged_header_is_not_the_end(tmp_path, cut):
+    path = tmp_path / "set-a.tar.gz"
+    write_tar(path, STAYS)
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    second = content.index(b"set-a/7.txt")
+    if cut == "damaged":
+        content[second] ^= 1
+    else:
+        del content[second + (0 if cut == "before a header" else 100) :]
+    path.write_bytes(gzip.compress(content))
+    refuses(path, "a header is damaged, or the end is missing")
 
 
 @pytest.mark.parametrize("size", ["-1024", "4398046511104"])
@@ -133,7 +198,7 @@ def test_a_file_that_unfolds_to_a_thousand_times_its_size_is_refused(tmp_path):
     refuses(tmp_path / "set-a.tar.gz", "it would unfold to more than 64 times its size")
 
 
-@pytest.mark.parametrize(("write", "name"), [(write_zip, "set-a.zip"), (write_tar, "set-a.tar.gz")])
+@pytest.mark.parametrize(("write", "name"), WAYS)
 def test_a_file_that_is_larger_than_any_published_is_refused(tmp_path, write, name):
     write(tmp_path / name, {"set-a/7.txt": stay(7, ["0" * MEGABYTE])})
     refuses(tmp_path / name, "has more than 1048576 bytes")
@@ -190,7 +255,7 @@ def test_compressions_that_cannot_be_stopped_are_refused(tmp_path, compression):
     refuses(tmp_path / "training_setB.zip", "or compressed other than by deflate", read_tables)
 
 
-@pytest.mark.parametrize(("write", "name"), [(write_zip, "set-a.zip"), (write_tar, "set-a.tar.gz")])
+@pytest.mark.parametrize(("write", "name"), [*WAYS, (write_folder, "set-a")])
 def test_more_files_than_any_set_has_are_refused(tmp_path, write, name, monkeypatch):
     monkeypatch.setattr(_archives, "MOST_FILES", 1)
     write(tmp_path / name, {**STAYS, "set-a/8.txt": stay(8, [])})

@@ -6,8 +6,10 @@ import socket
 import subprocess
 from contextlib import suppress
 
+import numpy as np
 import pytest
 from checks import slow_to_converge
+from fuzz import targets
 from fuzz.targets import TARGETS
 from fuzz.watch import Misdeed, only_reads
 
@@ -48,6 +50,8 @@ MISDEEDS = {
     "shell": lambda path: os.system("true"),
     "process": lambda path: subprocess.run(["true"], check=True),
     "connect": lambda path: socket.socket().close(),
+    "read above": lambda path: open(path / ".." / "x").close(),
+    "read beside": lambda path: open(f"{path}.other").close(),
 }
 
 
@@ -56,10 +60,24 @@ def test_misdeeds_are_seen(misdeed, tmp_path):
     (tmp_path / "there").touch()
 
     def do():
-        with suppress(ImportError):
+        with suppress(ImportError, FileNotFoundError):
             misdeed(tmp_path)
+
+    def do_and_refuse():
+        do()
+        raise ValueError
 
     with only_reads(tmp_path):
         (tmp_path / "there").read_bytes()
-    with pytest.raises(Misdeed, match="led to"), only_reads(tmp_path):
-        do()
+    for act in (do, do_and_refuse):
+        (tmp_path / "there").touch()
+        with pytest.raises(Misdeed, match="led to"), only_reads(tmp_path):
+            act()
+
+
+def test_memory_is_noticed_after_a_peak_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(targets, "MOST_MEMORY", 40_000)
+    target = targets.Target(lambda data, folder: np.ones(1 << 23), list)
+    for _ in range(2):
+        with pytest.raises(MemoryError, match="0 bytes took 6"):
+            target(b"", tmp_path)

@@ -95,6 +95,7 @@ WRONG = [
     ("union", "model/parameters/steps/0/1/parameters/n_jobs", -5000, "would start as many processes"),
     ("lstm", "model/parameters/quantile", {"objects": ["|O", [-1], [1]]}, "must be a whole number from 0"),
     ("lstm", "model/parameters/quantile", {"dict": [[[], 1]]}, "has a key that cannot be one"),
+    ("lstm", "model/parameters/quantile", {"dict": [[{"tuple": [-1, -2]}, 0]]}, "has a key that cannot be one"),
     ("lstm", "model/requests", {"fit": {"groups": 1}}, "requests of fit must be texts"),
     ("lstm", "model/requests", {"__init__": {}}, "requests must be one of fit"),
     ("lstm", "model/features/n_features_in", 0, "n_features_in_ must be a whole number from 1"),

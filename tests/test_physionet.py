@@ -1,5 +1,7 @@
 """Sets of PhysioNet from files: what is read is what they say, and what is damaged is named."""
 
+from urllib.error import URLError
+
 import numpy as np
 import pytest
 from physionet_files import (
@@ -16,6 +18,7 @@ from physionet_files import (
     write_zip,
 )
 
+from sklstm.datasets import _fetch, fetch_physionet_2012, fetch_physionet_2019
 from sklstm.datasets._physionet_files import VARIABLES_2012, VARIABLES_2019
 
 
@@ -102,13 +105,28 @@ def test_2012_outcomes_of_other_numbers_are_named(tmp_path, number):
         local_2012(tmp_path)
 
 
+def test_a_mark_before_the_text_is_no_part_of_it(tmp_path):
+    write_2012(tmp_path, {name: "\ufeff" + text for name, text in STAYS.items()}, "\ufeff" + OUTCOMES)
+    assert local_2012(tmp_path).target.tolist() == [1, 0]
+
+
+def test_large_outcomes_are_not_read(tmp_path):
+    write_2012(tmp_path, outcomes=OUTCOMES + "\n" * (1 << 20))
+    with pytest.raises(ValueError, match=r"Outcomes-a\.txt has more than 1048576 bytes"):
+        local_2012(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("stays", "outcomes", "message"),
     [
         ({**STAYS, "set-a/7.txt": "Time;Parameter\n"}, OUTCOMES, r"7\.txt, line 1: expected the header"),
         ({**STAYS, "set-a/7.txt": ""}, OUTCOMES, r"7\.txt, line 1: expected the header"),
         ({**STAYS, "set-a/7.txt": "Time,Parameter,Value\n00:00,RecordID,7\n"}, OUTCOMES, "no line for Age, Gender"),
-        ({**STAYS, "set-a/7.txt": "Time,Pär"}, OUTCOMES, r"7\.txt is not a text file in ASCII"),
+        (
+            {**STAYS, "set-a/7.txt": "Time,Pär"},
+            OUTCOMES,
+            r"7\.txt, line 1: expected a text in ASCII, got the byte 0xc3",
+        ),
         ({}, OUTCOMES, r"set-a\.zip holds no \.txt files"),
         (STAYS, OUTCOMES + "8,1,1,1,-1,0\n", r"Outcomes-a\.txt has record 8, but .*set-a\.zip has not"),
         (STAYS, OUTCOMES.replace("\n7,", "\n8,"), r"record 8, but .*set-a\.zip has not \(2 such"),
@@ -117,6 +135,7 @@ def test_2012_outcomes_of_other_numbers_are_named(tmp_path, number):
         (STAYS, OUTCOMES.replace("3,1\n", "3,2\n"), r"Outcomes-a\.txt, line 3: expected 6 whole numbers"),
         (STAYS, OUTCOMES + "7,16,8,8,-1,0\n", r"Outcomes-a\.txt, line 4: .* a new record first"),
         (STAYS, "RecordID\n", r"Outcomes-a\.txt, line 1: expected the header"),
+        (STAYS, OUTCOMES + "ü", r"Outcomes-a\.txt, line 4: expected a text in ASCII, got the byte 0xc3"),
     ],
 )
 def test_2012_damaged_files_are_named(tmp_path, stays, outcomes, message):
@@ -186,3 +205,38 @@ def test_2019_empty_folder(tmp_path):
     (tmp_path / "training_setB").mkdir()
     with pytest.raises(ValueError, match=r"training_setB holds no \.psv files"):
         local_2019(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("fetch", "names"),
+    [
+        (fetch_physionet_2012, ["set-a.zip", "physionet-2012", "https://physionet.org/files/challenge-2012/1.0.0/"]),
+        (fetch_physionet_2019, ["training_setB.zip", "physionet-2019", "https://physionet.org/files/challenge-2019/"]),
+    ],
+)
+def test_missing_files_say_what_to_do(tmp_path, monkeypatch, fetch, names):
+    tries = []
+
+    def urlopen(request, timeout):
+        tries.append(request.full_url)
+        raise URLError("no network")
+
+    monkeypatch.setattr(_fetch, "urlopen", urlopen)
+    with pytest.raises(FileNotFoundError) as error:
+        fetch(tmp_path, download_if_missing=False)
+    assert tries == []
+    assert all(name in str(error.value) for name in [*names, str(tmp_path)])
+    with (
+        pytest.warns(UserWarning, match="no network.* Trying again"),
+        pytest.raises(OSError, match="no network") as error,
+    ):
+        fetch(tmp_path, n_retries=2, delay=0)
+    assert len(tries) == 3
+    assert all(name in str(error.value) for name in [*names, str(tmp_path)])
+    assert [*tmp_path.rglob("*.*")] == []
+
+
+def test_missing_outcomes(tmp_path):
+    write_zip(tmp_path / "set-a.zip", STAYS)
+    with pytest.raises(FileNotFoundError, match=r"Outcomes-a\.txt is neither in"):
+        local_2012(tmp_path)

@@ -16,13 +16,23 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath
 
 MOST_OF_A_FILE = 1 << 20  # bytes
+MOST_OF_A_HEADER = 1024  # bytes of an extended one; some versions of tarfile need the square of its length in time
 MOST_FILES = 100_000
 MOST_RATIO = 64
 
 CHUNK = 1 << 18  # bytes unpacked at a time
 
 # Those of the published archives; more are refused than are dangerous, since names go into messages and identifiers.
-NAME = re.compile(r"[\w.-]+", re.ASCII)
+NAME = re.compile(r"[\w.-]{1,100}", re.ASCII)
+
+# Members of a tar file that say something about others.
+EXTENDED = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
 
 # What Python's readers of archives raise, of damaged ones.
 ERRORS = (
@@ -52,12 +62,7 @@ def archive_errors(to_raise):
 
 def read_files(path, suffix):
     """Yield (name, bytes) of the files that end in `suffix`, by name, from a folder, zip or tar.gz."""
-    if path.is_dir():
-        for file in sorted(path.glob(f"*{suffix}")):
-            if not file.name.startswith("."):
-                yield file.name, _read_file(file)
-        return
-    of = _zip_files if path.name.endswith(".zip") else _tar_files
+    of = _folder_files if path.is_dir() else _zip_files if path.name.endswith(".zip") else _tar_files
     files = of(path, suffix)
     while True:
         with archive_errors(lambda error: _refusal(path, error)):
@@ -68,15 +73,26 @@ def read_files(path, suffix):
 
 
 def _refusal(path, error):
-    return ValueError(f"{path} cannot be read as an archive ({error}). Remove it and fetch it anew.")
+    kind = "a folder of files" if path.is_dir() else "an archive"
+    return ValueError(f"{path} cannot be read as {kind} ({error}). Remove it and fetch it anew.")
 
 
-def _read_file(path):
+def read_file(path):
+    """The bytes of a file; a ValueError if it is too large, or none."""
+    if not path.is_file():
+        raise ValueError(f"{path} is no file")  # a pipe would be waited for, perhaps for ever
     with path.open("rb") as file:
         content = file.read(MOST_OF_A_FILE + 1)
     if len(content) > MOST_OF_A_FILE:
-        raise ValueError(f"{path} has more than {MOST_OF_A_FILE} bytes, unlike any published file.")
+        raise ValueError(f"{path} has more than {MOST_OF_A_FILE} bytes, unlike any published file")
     return content
+
+
+def _folder_files(path, suffix):
+    files = [(file.name, file) for file in path.glob(f"*{suffix}")]
+    _check_sizes(path, len(files), 0)
+    for name, file in _wanted(files, suffix):
+        yield name, read_file(file)
 
 
 def _zip_files(path, suffix):
@@ -98,28 +114,39 @@ def read_member(archive, member):
 
 
 def _tar_files(path, suffix):
-    members = []
+    members, number = [], 0
     with tarfile.open(fileobj=_unpacked(path), mode="r:", tarinfo=_Member) as archive:
         while (member := archive.next()) is not None:
-            _check_sizes(path, len(members), 0)
+            number += 1
+            _check_sizes(path, number, 0)
             if not 0 <= member.size <= MOST_OF_A_FILE or member.issparse():
-                raise ValueError(f"{member.name!r} has more than {MOST_OF_A_FILE} bytes, or holes")
+                raise ValueError(f"{member.name[:100]!r} has more than {MOST_OF_A_FILE} bytes, or holes")
             if not (member.isfile() or member.isdir()):
-                raise ValueError(f"{member.name!r} is a link, or no file")
+                raise ValueError(f"{member.name[:100]!r} is a link, or no file")
             if member.isfile():
                 members.append((member.name, archive.extractfile(member).read()))
-            archive.members.clear()  # each with what is said of all of them
+            archive.members.clear()  # each with what is said of all of them,
+            archive.pax_headers.clear()  # which is nothing that matters here
     yield from _wanted(members, suffix)
 
 
 class _Member(tarfile.TarInfo):
-    """A member that is refused if it is too large; also one that only says something about others."""
+    """A member that is refused if it is damaged or too large; also one that only says something about others."""
+
+    @classmethod
+    def fromtarfile(cls, archive):
+        try:
+            return super().fromtarfile(archive)
+        except (tarfile.EmptyHeaderError, tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as error:
+            # Which tarfile takes for the end, unless it is the first.
+            raise ValueError(f"a header is damaged, or the end is missing: {error}") from error
 
     @classmethod
     def frombuf(cls, buf, encoding, errors):
         member = super().frombuf(buf, encoding, errors)
-        if not 0 <= member.size <= MOST_OF_A_FILE:
-            raise ValueError(f"{member.name!r} has more than {MOST_OF_A_FILE} bytes")
+        most = MOST_OF_A_HEADER if member.type in EXTENDED else MOST_OF_A_FILE
+        if not 0 <= member.size <= most:
+            raise ValueError(f"{member.name!r} has more than {most} bytes")
         return member
 
 
@@ -148,7 +175,7 @@ def _wanted(members, suffix):
         if not name.endswith(suffix) or name.startswith("."):
             continue  # macOS adds a hidden "._" twin of every file to its archives
         if path.startswith("/") or ".." in PurePosixPath(path).parts or not NAME.fullmatch(name):
-            raise ValueError(f"it has a file {path!r}, as no published set has")
+            raise ValueError(f"it has a file {path[:100]!r}, as no published set has")
         if name in wanted:
             raise ValueError(f"it has the file {name} twice")
         wanted[name] = member

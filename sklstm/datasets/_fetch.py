@@ -6,15 +6,15 @@ wherever the publisher redirects to, from a server whose certificate is checked.
 in how long it takes.
 """
 
+import errno
 import hashlib
-import os
 import re
+import ssl
 import sys
 import tempfile
 import time
 import warnings
 import zipfile
-from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from urllib.request import (
@@ -26,11 +26,12 @@ from urllib.request import (
     ProxyHandler,
     Request,
     UnknownHandler,
+    getproxies,
 )
 
 from sklearn.datasets import get_data_home
 
-from ..saving.storage import checked_path
+from ..saving.storage import checked_path, written_whole
 from ._archives import archive_errors, read_member
 
 CHUNK = 1 << 18  # bytes read at a time
@@ -38,7 +39,10 @@ TIMEOUT = 60  # seconds without an answer or a byte
 SLOWEST = 10_000  # bytes a second that have to arrive on average, after the first seconds
 MOST_BYTES = 1 << 28  # of a download; the largest has 42 MB
 
-HANDLERS = HTTPSHandler, HTTPRedirectHandler, HTTPErrorProcessor, HTTPDefaultErrorHandler, ProxyHandler, UnknownHandler
+HANDLERS = HTTPRedirectHandler, HTTPErrorProcessor, HTTPDefaultErrorHandler, UnknownHandler
+
+# Errors of the disk, which trying again does not mend.
+OF_THE_DISK = errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO
 
 SUM = re.compile(r"([0-9a-fA-F]{64})[ \t]+\*?(.+)")
 
@@ -62,6 +66,7 @@ def obtain(home, folder, names, url, get, *, download_if_missing):
     if not download_if_missing:
         raise FileNotFoundError(f"{missing}, and download_if_missing is False. {by_hand}")
     try:
+        (home / folder).mkdir(parents=True, exist_ok=True)
         return get(home / folder)
     except (OSError, HTTPException) as error:
         raise OSError(f"{missing}, and downloading it failed: {error}. {by_hand}") from error
@@ -84,13 +89,13 @@ def get_part(folder, *, url, archive_url, part, n_retries, delay):
     if not sums:
         raise OSError(f"{url}SHA256SUMS.txt names no files in {part}")
     path = folder / f"{PurePosixPath(part).name}.zip"
-    with replacing(path) as temporary:
-        project = temporary.with_suffix(".project")
-        try:
-            download(archive_url, project, sha256=None, n_retries=n_retries, delay=delay)
-            _extract_checked(project, temporary, sums, archive_url)
-        finally:
-            project.unlink(missing_ok=True)
+
+    def attempt():
+        with written_whole(path) as file, tempfile.TemporaryFile(dir=folder) as project:
+            _open(archive_url, lambda response: _copy(response, project, path.name))
+            _extract_checked(project, file, sums, archive_url)
+
+    _with_retries(attempt, archive_url, n_retries, delay)
     return path
 
 
@@ -108,12 +113,12 @@ def checksums(url, *, n_retries, delay):
 
 
 def download(url, path, *, sha256, n_retries, delay):
-    """Download `url` to `path`. With ``sha256=None`` the caller checks what arrives."""
+    """Download `url` to `path`."""
 
     def attempt():
-        with replacing(path) as temporary, open(temporary, "wb") as file:
+        with written_whole(path) as file:
             digest = _open(url, lambda response: _copy(response, file, path.name))
-            if sha256 is not None and digest != sha256:
+            if digest != sha256:
                 raise OSError(
                     f"{url} arrived with the SHA-256 sum {digest}, but the published one is {sha256}: the file was "
                     "damaged on its way, or changed"
@@ -122,29 +127,15 @@ def download(url, path, *, sha256, n_retries, delay):
     _with_retries(attempt, url, n_retries, delay)
 
 
-@contextmanager
-def replacing(path):
-    """A temporary path beside `path`, moved to it if the block succeeds and removed if it does not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=path.name + ".", suffix=".part", dir=path.parent)
-    os.close(handle)
-    temporary = Path(temporary)
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def _extract_checked(archive, kept, sums, url):
+    """Write the files named in `sums`, found in the zip file `archive` below one folder, into a new zip file `kept`.
 
-
-def _extract_checked(archive, path, sums, url):
-    """Write the files named in `sums`, found in the zip file `archive` below one folder, into a new zip file `path`.
-
-    `sums` maps paths relative to that folder to SHA-256 sums; every one must be there and match.
+    Both are open files. `sums` maps paths relative to that folder to SHA-256 sums; every one must be there and match.
     """
     with (
         archive_errors(lambda error: OSError(f"{url} cannot be read as a zip file ({error})")),
         zipfile.ZipFile(archive) as source,
-        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target,
+        zipfile.ZipFile(kept, "w", zipfile.ZIP_DEFLATED) as target,
     ):
         members = {member.filename.partition("/")[2]: member for member in source.infolist()}
         for name, sha256 in sums.items():
@@ -161,7 +152,7 @@ def _with_retries(attempt, url, n_retries, delay):
         try:
             return attempt()
         except (OSError, HTTPException) as error:
-            if n_retries == 0:
+            if n_retries == 0 or getattr(error, "errno", None) in OF_THE_DISK:
                 raise
             warnings.warn(f"Downloading {url} failed ({error}). Trying again in {delay} s.", stacklevel=2)
         n_retries -= 1
@@ -169,8 +160,14 @@ def _with_retries(attempt, url, n_retries, delay):
 
 
 def urlopen(request, timeout):
-    """Open a request by HTTPS: the opener knows no other way, for redirections neither."""
+    """Open a request by HTTPS: the opener knows no other way, for redirections neither.
+
+    Nor is there another in the process's defaults: that of certificates may have been set to check none.
+    """
     opener = OpenerDirector()
+    opener.add_handler(HTTPSHandler(context=ssl.create_default_context()))
+    # A proxy for other addresses that is itself reached by HTTPS would be given them.
+    opener.add_handler(ProxyHandler({scheme: proxy for scheme, proxy in getproxies().items() if scheme == "https"}))
     for handler in HANDLERS:
         opener.add_handler(handler())
     return opener.open(request, timeout=timeout)

@@ -97,7 +97,8 @@ def fetch_physionet_2012(
 
     Reads the publisher's files, ``set-a.zip`` (or ``set-a.tar.gz``, or the unpacked folder ``set-a``) and
     ``Outcomes-a.txt``, in `data_home` or its folder ``physionet-2012``. What is missing is downloaded there (8 MB) and
-    checked against the SHA-256 sums that PhysioNet publishes; files that were there already are read as they are.
+    checked against the SHA-256 sums that PhysioNet publishes; files that were there already are read as they are. A
+    proxy is taken from the environment variable ``HTTPS_PROXY``.
 
     Parameters
     ----------
@@ -246,7 +247,8 @@ def fetch_physionet_2019(
     Reads ``training_setB.zip`` or the folder ``training_setB``, one ``.psv`` file a patient, in `data_home` or its
     folder ``physionet-2019``, with as many patients as it holds. If there is neither, PhysioNet's zip file of the whole
     project (42 MB) is downloaded, each table of the set is checked against the SHA-256 sum that PhysioNet publishes,
-    and the set is kept as ``training_setB.zip``; files that were there already are read as they are.
+    and the set is kept as ``training_setB.zip``; files that were there already are read as they are. A proxy is taken
+    from the environment variable ``HTTPS_PROXY``.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from array import array
 
 import numpy as np
 
-from ._archives import read_files
+from ._archives import read_file, read_files
 
 N_HOURS = 48
 STATIC = ["Age", "Gender", "Height", "ICUType", "Weight"]
@@ -27,6 +27,7 @@ VARIABLES_2019 = (
 HOUR_OF_TIME = {f"{m // 60:02d}:{m % 60:02d}": min(m // 60, N_HOURS - 1) for m in range(N_HOURS * 60 + 1)}
 COLUMN_2012 = {name: column for column, name in enumerate(VARIABLES_2012)}
 
+BOM = b"\xef\xbb\xbf"  # which some editors put before a text
 LARGEST = float(np.finfo(np.float32).max)
 EXACT = 1 << 53  # up to which a float holds every whole number
 
@@ -98,7 +99,7 @@ def read_outcomes(path):
     """Outcomes of a set of 2012: record identifier to [the four of OUTCOMES, death in hospital]."""
     columns = ["RecordID", *OUTCOMES, "In-hospital_death"]
     outcomes = {}
-    for number, line in enumerate(_lines(path, path.read_bytes(), ",".join(columns)), start=2):
+    for number, line in enumerate(_lines(path, read_file(path), ",".join(columns)), start=2):
         try:
             record, *values = map(int, line.split(","))
             if len(values) != len(columns) - 1 or values[-1] not in (0, 1) or record in outcomes:
@@ -151,10 +152,14 @@ def read_tables(path):
 
 def _lines(source, content, header):
     """The lines below the header, which must be the published one."""
+    content = content.removeprefix(BOM)
     try:
         first, *lines = content.decode("ascii").splitlines() or [""]
     except UnicodeDecodeError as error:
-        raise ValueError(f"{source} is not a text file in ASCII: {error.reason} at byte {error.start}.") from error
+        number = len(content[: error.start + 1].splitlines())
+        raise ValueError(
+            f"{source}, line {number}: expected a text in ASCII, got the byte {content[error.start]:#04x}."
+        ) from error
     if first != header:
         raise ValueError(f"{source}, line 1: expected the header {header!r}, got {_shown(first)}.")
     if b"_" in content[len(header) :]:  # which Python would leave out of numbers

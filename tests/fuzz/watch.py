@@ -27,13 +27,13 @@ class Misdeed(AssertionError):  # noqa: N818
 def only_reads(place):
     """Raise a `Misdeed` if the block does anything that Python tells of but to read a file, or those in a folder."""
     _add_hook()
-    _, events = _watched[get_ident()] = os.fspath(place), []
+    _, events = _watched[get_ident()] = os.path.realpath(place), []
     try:
         yield
-    finally:
+    finally:  # also if the block raises, as it does for every file that it refuses
         del _watched[get_ident()]
-    if events:
-        raise Misdeed(f"reading {place} led to {events[:3]}")
+        if events:
+            raise Misdeed(f"reading {place} led to {events[:3]}")
 
 
 @cache
@@ -47,6 +47,11 @@ def _hear(event, arguments):
     place, events = _watched[get_ident()]
     if event == "open":
         path, _, flags = arguments
-        if isinstance(path, str | os.PathLike) and os.fspath(path).startswith(place) and not flags & WRITING:
+        if isinstance(path, str | os.PathLike) and _is_within(path, place) and not flags & WRITING:
             return
     events.append((event, repr(arguments)[:200]))
+
+
+def _is_within(path, place):
+    path = os.path.realpath(path)
+    return path == place or path.startswith(place + os.sep)
