@@ -188,14 +188,10 @@ def test_a_folder_that_changes_in_the_midst_costs_no_model(what, warns, tmp_path
 def test_a_checkpoint_on_a_full_disk_is_the_last_that_was_written(tmp_path):
     model = make(LSTMRegressor, hidden_layer_sizes=LARGE, max_iter=5, checkpoint=tmp_path)
 
-    def stop(estimator, context):
-        if context.task_name == "epoch" and context.task_id == 4:
-            raise ZeroDivisionError
-
     def fill(folder):
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
-    failing = clone(model).set_callbacks(Meanwhile(fill), Ending(stop))
+    failing = clone(model).set_callbacks(Meanwhile(fill), Recorder(stop=5, error=ZeroDivisionError))
     with (
         limited(resource.RLIMIT_FSIZE, resource.RLIM_INFINITY),
         pytest.warns(UserWarning, match="could not be written after epoch 2.*File too large"),
@@ -206,15 +202,6 @@ def test_a_checkpoint_on_a_full_disk_is_the_last_that_was_written(tmp_path):
     assert len(storage.read(path)[1]["epochs.loss"]) == 1
     expected = clone(model).set_params(checkpoint=None).fit(X, Y)
     assert_same_bits(model.fit(X, Y)._network.parameters, expected._network.parameters)
-
-
-class Ending(Recorder):
-    def __init__(self, end):
-        super().__init__()
-        self.end = end
-
-    def on_fit_task_end(self, estimator, context):
-        self.end(estimator, context)
 
 
 # ---------------------------------------------------------------------------------------------- memory
