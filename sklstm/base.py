@@ -112,10 +112,10 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
         """
         context = self._init_callback_context(max_subtasks=self.max_iter)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        about = {"estimator": self, "X": X, "y": y, "metadata": metadata}
+        context.call_on_fit_task_begin(**about)  # which may set parameters of this fit
         with ExitStack() as until_the_end:
             with changing(self) as (model, take_over):
-                about = {"estimator": self, "X": X, "y": y, "metadata": metadata}
-                context.call_on_fit_task_begin(**about)
                 check_combinations(model)
                 going_on = model.warm_start and hasattr(model, "_network")
                 rng = check_random_state(model.random_state)

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .atomic import changing, reads_at_once
+from .atomic import OF_A_FIT, changing, reads_at_once
 from .steps import StepForm
 from .streaming import Stream
 from .threads import effective_n_threads
@@ -176,7 +176,8 @@ class FittedNetworkMixin:
         and, with ``warm_start=True``, `fit` go on from the new weights; moments that the optimizer kept from one
         `partial_fit` to the next belonged to the old ones, and are dropped. Copies and streams that were made before
         keep the old weights. Another thread that predicts with the same estimator meanwhile gets what the old weights
-        predict, or what the new ones do.
+        predict, or what the new ones do. A `fit` or `partial_fit` that has begun before and ends later replaces these
+        weights by its own.
 
         Parameters
         ----------
@@ -216,6 +217,9 @@ class FittedNetworkMixin:
             vars(model).update(with_weights(model, weights))
             take_over()
         return self
+
+    def __getstate__(self):
+        return {name: value for name, value in super().__getstate__().items() if name not in OF_A_FIT}
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_network")

@@ -2,10 +2,11 @@
 
 import os
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from numbers import Integral
-from threading import RLock, get_ident
+from threading import RLock, get_ident, local
 
+import numpy as np
 from joblib import cpu_count
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
@@ -96,16 +97,41 @@ def single_threaded_blas():
             raise
 
 
+def _random_lock():
+    return np.random.get_bit_generator().lock  # of random_state=None, which all threads share
+
+
+def _hold_locks():
+    with _lock, _random_lock():
+        yield
+
+
+_fork = local()
+
+
+def _wait_before_fork():
+    # Ctrl-C while this waits is only printed, and the fork goes on: it then holds no lock.
+    _fork.locks = _hold_locks()
+    next(_fork.locks)
+
+
+_let_go = partial(setattr, _fork, "locks", None)  # which closes the generator; Ctrl-C cannot come before its first line
+
+
 def _begin_forked_child():
     # GNU OpenMP's threads do not survive a fork, and a child that waits for them waits for ever. Nor do Python's other
-    # threads, which would never let go of BLAS.
+    # threads, which would never let go of BLAS, nor of a lock.
     global _in_forked_child
     _in_forked_child = True
-    _lock.release()
+    _let_go()
+    of_threadpoolctl = getattr(getattr(OpenBLASController, "_SHARED_STATE", None), "lock", None)  # from 3.8 on
+    for lock in filter(None, [_lock, _random_lock(), of_threadpoolctl]):
+        lock._at_fork_reinit()  # as Python does with its own
     for mark in [mark for mark, thread in _inside.items() if thread != get_ident()]:
         _leave(mark)
 
 
 if hasattr(os, "register_at_fork"):
-    # A fork waits for threads that are about to change BLAS, or in the child they would never be done.
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_begin_forked_child)
+    # A fork waits for threads that are about to change BLAS, or draw random numbers, or in the child they would never
+    # be done.
+    os.register_at_fork(before=_wait_before_fork, after_in_parent=_let_go, after_in_child=_begin_forked_child)

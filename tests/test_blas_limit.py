@@ -1,15 +1,17 @@
 """BLAS is held to one thread where NumPy uses it, and let go of as it was, whatever happens."""
 
 import os
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 
 import naive
 import numpy as np
 import pytest
 from checks import run_python, slow_to_converge
-from threadpoolctl import OpenBLASController, threadpool_info, threadpool_limits
+from children import blas_threads, forked
+from threadpoolctl import OpenBLASController, threadpool_limits
 
 from sklstm import LSTMRegressor, Sequences, scaling, threads
 from sklstm.minibatch import Minibatch
@@ -17,10 +19,6 @@ from sklstm.threads import single_threaded_blas
 
 SHIFT, SCALE = np.array([0.3, -1.0, 0.1]), np.array([0.5, 2.0, 1.5])
 DATA = naive.random_sequences(naive.ragged_lengths(45, longest=9), 3)
-
-
-def blas_threads():
-    return {info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"}
 
 
 def release_blas():
@@ -225,7 +223,7 @@ def fork_while_inside(who):
     release_blas()
     before, entered, leave = blas_threads(), Event(), Event()
 
-    def forked():
+    def fork_here():
         pid = os.fork()
         if pid:
             return os.waitpid(pid, 0)[1]
@@ -238,13 +236,13 @@ def fork_while_inside(who):
 
     if who == "itself":
         with single_threaded_blas():
-            status = forked()
+            status = fork_here()
             held = blas_threads() == {1}
     else:
         thread = Thread(target=other)
         thread.start()
         entered.wait(timeout=60)
-        status = forked()
+        status = fork_here()
         held = blas_threads() == ({1} if status is not None else before)
         leave.set()
         if status is not None:
@@ -258,11 +256,50 @@ def fork_while_inside(who):
     print(status == 0, right)
 
 
+def fork_while_held(lock, seconds=None):
+    """Whether a child can hold BLAS if another thread has a lock when it is forked, and then its parent.
+
+    After some seconds, Ctrl-C comes.
+    """
+    held, end = Event(), Event()
+
+    def hold():
+        with lock:
+            held.set()
+            end.wait(timeout=60)
+
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    def hold_blas():
+        with single_threaded_blas():
+            return True
+
+    release_blas()
+    signal.signal(signal.SIGALRM, interrupt)
+    with ThreadPoolExecutor(2) as pool:
+        future = pool.submit(hold)
+        held.wait(timeout=60)
+        if seconds is not None:
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+        status = forked(hold_blas)
+        end.set()
+        future.result()
+        print(status == 0, pool.submit(hold_blas).result(timeout=60))
+
+
+def fork_while_held_by_others():
+    """The locks of this package, while a fork waits for it, and of threadpoolctl."""
+    fork_while_held(threads._lock, seconds=0.2)
+    fork_while_held(getattr(getattr(OpenBLASController, "_SHARED_STATE", None), "lock", Lock()))
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_child_of_a_fork_lets_go_of_blas():
     """Threads that hold BLAS do not go on in the child: nobody but the child itself could let go of it."""
     code = "import test_blas_limit as t; t.fork_while_inside('itself'); t.fork_while_inside('another')"
-    assert run_python(code, PYTHONWARNINGS="ignore").split() == ["True"] * 4
+    code += "; t.fork_while_held_by_others()"
+    assert run_python(code, timeout=60, PYTHONWARNINGS="ignore").split() == ["True"] * 8
 
 
 @slow_to_converge

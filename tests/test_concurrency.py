@@ -2,6 +2,7 @@
 
 import ctypes
 import itertools
+import pickle
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Thread
@@ -9,6 +10,7 @@ from threading import Event, Thread
 import naive
 import numpy as np
 import pytest
+import sklearn
 from checks import assert_same_bits, slow_to_converge
 from sklearn.exceptions import ConvergenceWarning
 
@@ -159,17 +161,11 @@ def test_predictions_during_training_are_those_of_the_old_model(method, fail, mo
     assert np.array_equal(predictions(model), expected) == fail
 
 
-def test_parameters_that_are_set_during_training_stay():
-    model = regressor()
-    model.set_callbacks(SetsParameters(model)).fit(DATA, Y)
-    assert (model.alpha, model.n_iter_) == (0.5, 2)
+class Calls:
+    """A callback that calls something before the first epoch, or after each, in place of another thread."""
 
-
-class SetsParameters:
-    """A callback, in place of another thread."""
-
-    def __init__(self, model):
-        self.model = model
+    def __init__(self, call, when):
+        self.call, self.when = call, when
 
     def setup(self, estimator, context):
         pass
@@ -178,10 +174,54 @@ class SetsParameters:
         pass
 
     def on_fit_task_begin(self, estimator, context):
-        self.model.set_params(alpha=0.5)
+        if self.when == "before" and context.task_name == "fit":
+            self.call(estimator)
 
     def on_fit_task_end(self, estimator, context):
-        pass
+        if self.when == "after" and context.task_name == "epoch":
+            self.call(estimator)
+
+
+def sets_parameters(model):
+    model.set_params(max_iter=1, alpha=0.5)
+    model.note = "kept"
+
+
+@pytest.mark.parametrize(("when", "n_iter"), [("before", 1), ("after", 2)])
+def test_parameters_that_are_set_during_training_stay(when, n_iter):
+    """Those set before it begins count for it."""
+    model = regressor().set_callbacks(Calls(sets_parameters, when)).fit(DATA, Y)
+    assert (model.alpha, model.max_iter, model.note, model.n_iter_) == (0.5, 1, "kept", n_iter)
+
+
+def test_of_changes_that_overlap_the_last_prevails():
+    """Weights that are set during a fit are replaced by the fit's, all of them."""
+    other, alone = regressor().fit(DATA, 1000 + 100 * Y).get_weights(), regressor(warm_start=True).fit(DATA, Y)
+    model = sklearn.clone(alone).fit(DATA, Y).set_callbacks(Calls(lambda model: model.set_weights(other), "after"))
+    expected, found = alone.fit(DATA, Y).get_weights(), model.fit(DATA, Y).get_weights()
+    for name in expected:
+        assert_same_bits(found[name], expected[name], name)
+
+
+def test_copies_made_during_a_fit_hold_nothing_of_it(monkeypatch, tmp_path):
+    """Files, pickles and streams are those of the old model."""
+    model, epoch, sizes = regressor().fit(DATA, Y), Trainer.epoch, []
+    expected = model.predict(DATA)
+
+    def copied():
+        model.save(tmp_path / "model.sklstm")
+        for loaded in [sklstm.load(tmp_path / "model.sklstm"), pickle.loads(pickle.dumps(model))]:
+            assert_same_bits(loaded.predict(DATA), expected)
+        sizes.append([len(pickle.dumps(each)) for each in [model, model.stream()]])
+
+    def epoch_with_copies(self):
+        copied()
+        return epoch(self)
+
+    copied()
+    monkeypatch.setattr(Trainer, "epoch", epoch_with_copies)
+    model.fit(DATA, Y)
+    assert sizes == 3 * sizes[:1]
 
 
 @pytest.mark.timeout(1800)

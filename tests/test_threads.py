@@ -1,6 +1,5 @@
 """The same bits on any number of threads and in any process; and how many threads there are."""
 
-import joblib
 import naive
 import numpy as np
 import pytest
@@ -152,9 +151,3 @@ def test_estimators_hand_n_jobs_down(monkeypatch):
     model.predict(DATA)
     model.stream(1_000_000)
     assert asked == [-3, -3, -3]
-
-
-def test_worker_processes_share_the_cores():
-    """As in a grid search with n_jobs=2: processes times threads are never more than the cores."""
-    threads = joblib.Parallel(n_jobs=2)(joblib.delayed(effective_n_threads)(None) for _ in range(4))
-    assert 2 * max(threads) <= max(2, joblib.cpu_count())
