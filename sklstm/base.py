@@ -3,6 +3,7 @@
 import copy
 from contextlib import contextmanager
 from dataclasses import fields, replace
+from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
@@ -212,6 +213,8 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
 
     def _data(self, X, sequences, y, sample_weight, reset, learn, suffix="", **about_targets):
         name = f"sample_weight{suffix}"
+        if isinstance(sample_weight, Real) and not isinstance(sample_weight, bool):
+            sample_weight = np.full(len(sequences), sample_weight)  # as for scikit-learn's estimators
         if self.return_sequences:
             form = StepForm(X, sequences)
             targets = self._encode_targets(form.table(y, "y"), reset, form.place, **about_targets)
