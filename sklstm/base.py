@@ -3,6 +3,7 @@
 import copy
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields, replace
+from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
@@ -213,6 +214,8 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
 
     def _data(self, X, sequences, y, sample_weight, reset, learn, suffix="", **about_targets):
         name = f"sample_weight{suffix}"
+        if isinstance(sample_weight, Real) and not isinstance(sample_weight, bool):
+            sample_weight = np.full(len(sequences), sample_weight)  # as for scikit-learn's estimators
         if self.return_sequences:
             form = StepForm(X, sequences)
             targets = self._encode_targets(form.table(y, "y"), reset, form.place, **about_targets)
@@ -243,8 +246,10 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
         """Rows to train on, and the data to watch, or None: those that were passed, or rows of the others."""
         n_sequences = len(data.sequences)
         if groups is not None:
-            with _naming("groups"):
+            try:
                 groups = np.asarray(groups)
+            except ValueError as error:
+                raise ValueError("groups must have one dimension, but its elements differ in length.") from error
             if groups.shape != (n_sequences,):
                 raise ValueError(f"groups must have the shape ({n_sequences},), one a sequence, got {groups.shape}.")
             reject(missing(groups), "NaN or None", "sequence {}".format, "give each sequence a group", name="groups")

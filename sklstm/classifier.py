@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin, _fit_context
-from sklearn.utils import check_array, column_or_1d
+from sklearn.metrics import accuracy_score
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -265,7 +266,12 @@ class LSTMClassifier(ClassifierMixin, BaseLSTM):
         """
         if self.return_sequences:
             return sequence_scorer("accuracy")(self, X, y, sample_weight=sample_weight)
-        return super().score(X, y, weights_to_score(sample_weight))
+        predicted, weights = self.predict(X), weights_to_score(sample_weight)
+        check_consistent_length(predicted, y)
+        try:
+            return accuracy_score(y, predicted, sample_weight=weights)
+        except TypeError as error:  # of labels that have no order among those of fit, such as dates among numbers
+            raise ValueError(f"y must hold labels like those of fit, {self.classes_.tolist()}, got {y!r}.") from error
 
     def _encode_targets(self, y, reset, place, classes=None):
         expected = "y must hold one label a sequence, or 0 and 1 for each of several labels"
@@ -376,9 +382,11 @@ def _checked(classes, multilabel):
     wrong = ValueError(f"classes must be the labels that y may hold, in one dimension, got {classes!r}.")
     try:
         labels = np.asarray(classes)
-        distinct = np.unique(labels)
+        if labels.ndim != 1 or missing(labels).any():
+            raise wrong
+        distinct = set(labels) if multilabel else np.unique(labels)  # which sorts them
     except (TypeError, ValueError) as error:  # ragged, or of types that have no order
         raise wrong from error
-    if labels.ndim != 1 or missing(labels).any():
-        raise wrong
+    if multilabel and len(distinct) < len(labels):
+        raise ValueError(f"classes has a label twice: {classes!r}.")
     return labels if multilabel else distinct

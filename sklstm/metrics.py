@@ -14,6 +14,8 @@ from .validation import as_sequences
 
 __all__ = ["sequence_scorer"]
 
+OF_WEIGHTS = "a weight, or an array of weights, for each sequence of X"
+
 
 def sequence_scorer(scoring):
     """Make a scorer of scikit-learn's score models with a target a time step.
@@ -143,7 +145,7 @@ def _is_list(response):
 
 def _table(values, lengths, name, width=None):
     """All time steps of all sequences, one below the other; those beyond a length are padding, if up to `width`."""
-    values = _array_unless_list(values, name)
+    values = _array_unless_list(values, name, "an array for each sequence of X")
     if len(values) != len(lengths):
         raise ValueError(f"{name} has {len(values)} sequences, but X has {len(lengths)}.")
     is_padded = isinstance(values, np.ndarray) and values.ndim > 1
@@ -163,13 +165,15 @@ def weights_to_score(sample_weight):
     if sample_weight is None:
         return None
     weights = real_array(sample_weight, "sample_weight")
+    if weights.ndim == 0:
+        raise ValueError(f"sample_weight must hold {OF_WEIGHTS}, got {sample_weight!r}.")
     if not (weights >= 0).all():
         raise ValueError("sample_weight must hold weights of 0 or more, but some are negative or NaN.")
     return weights
 
 
 def _step_weights(sample_weight, lengths, width):
-    sample_weight = _array_unless_list(sample_weight, "sample_weight")
+    sample_weight = _array_unless_list(sample_weight, "sample_weight", OF_WEIGHTS)
     if len(sample_weight) != len(lengths):
         raise ValueError(f"sample_weight has {len(sample_weight)} elements, but X has {len(lengths)} sequences.")
     of_steps = np.ndim(sample_weight[0]) > 0
@@ -180,13 +184,13 @@ def _step_weights(sample_weight, lengths, width):
     return weights if of_steps else np.repeat(weights, lengths)
 
 
-def _array_unless_list(values, name):
+def _array_unless_list(values, name, what):
     values = list(values) if isinstance(values, Sequences) else values
     if isinstance(values, list | tuple):
         return values
     values = np.asarray(values)
     if values.ndim == 0:
-        raise ValueError(f"{name} must hold an array for each sequence of X, got {values!r}.")
+        raise ValueError(f"{name} must hold {what}, got {values!r}.")
     return values
 
 

@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import Options, StrOptions
 
 from .layout import ACTIVATIONS, CELLS, POOLINGS, RECURRENT_ACTIVATIONS
 from .optimizers import SGD, Adam, RMSprop
-from .real_numbers import Interval
+from .real_numbers import JOBS, Interval
 from .schedules import Cosine, InverseScaling, OneCycle
 
 UNITS = Interval(Integral, 1, 1_000_000, closed="both")  # more have weights that no memory holds
@@ -52,7 +52,7 @@ CONSTRAINTS = {
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
     "clip_norm": [Interval(Real, 0, None, closed="neither"), None],
     "standardize": ["boolean"],
-    "n_jobs": [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None],
+    "n_jobs": JOBS,
     "max_memory": [Interval(Real, 0, None, closed="neither"), None],
     "dtype": [StrOptions({"float32", "float64"})],
 }

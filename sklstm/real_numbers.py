@@ -22,6 +22,13 @@ class Interval(_param_validation.Interval):
             return False
         return super().is_satisfied_by(value)
 
+    def __str__(self):
+        return "an int" if self.left is self.right is None else super().__str__()
+
+
+WHOLE = Interval(Integral, None, None, closed="neither")
+JOBS = [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None]
+
 
 def real_array(values, name):
     """An array of floats of a computing type; anything that is not real numbers is an error that calls it by `name`."""

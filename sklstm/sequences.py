@@ -4,6 +4,7 @@ Inside the package there is one representation, Arrow's list: a table of values,
 which sequences begin. Padding never exists.
 """
 
+from collections import Counter
 from datetime import timedelta
 from numbers import Integral
 
@@ -130,13 +131,17 @@ class Sequences:
                 columns = self.feature_indices(columns)
                 part = self[key]
                 return part[:, columns] if isinstance(key, Integral) else part._select(columns)
-        if isinstance(key, Integral) and -len(self) <= key < len(self):
-            key %= len(self)
+        if isinstance(key, Integral) and not isinstance(key, np.timedelta64):
+            if not -len(self) <= key < len(self):
+                raise IndexError(f"There is no sequence {key}: there are {len(self)}.")
+            key = int(key) % len(self)  # which a small type of NumPy may not hold
             return self.values[self.offsets[key] : self.offsets[key + 1]]
         if isinstance(key, slice) and key.step in (None, 1):
             start, stop, _ = key.indices(len(self))
             offsets = self.offsets[start : max(start, stop) + 1]
             return self._part(slice(offsets[0], offsets[-1]), offsets - offsets[0])
+        if getattr(key, "dtype", None) == np.dtype(bool) and np.shape(key) != self.shape:
+            raise IndexError(f"The mask has the shape {np.shape(key)}, but there are {len(self)} sequences.")
         try:
             rows = np.arange(len(self))[key]
         except (IndexError, ValueError):
@@ -374,7 +379,7 @@ def _check_names(names, n_features):
     names = np.asarray(names, dtype=object)
     if names.shape != (n_features,) or not all(isinstance(name, str) for name in names):
         raise ValueError(f"feature_names must be {n_features} texts, one a feature, got {names!r}.")
-    repeated = [name for k, name in enumerate(names) if name in names[:k]]
+    repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise ValueError(f"feature_names has {repeated[0]!r} twice.")
     return names

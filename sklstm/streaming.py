@@ -20,7 +20,6 @@ DOUBLE, SINGLE = np.dtype(np.float64), np.dtype(np.float32)
 STEPS, NUMBERS, DATETIMES, ZONED = 0, 1, 2, 3
 HOUR = 3_600_000_000  # microseconds
 
-
 NUMBER = Interval(Integral, 1, None, closed="left")
 
 _streams = WeakSet()
@@ -361,12 +360,22 @@ class Clock:
 
     def check(self, time):
         """Raise a ValueError for what are no times, also where they do not count."""
-        self._numbers(time, None)
+        is_number = type(time) in (int, float) and -np.inf < time < np.inf
+        if not is_number and not (isinstance(time, date) and time == time):  # else at a glance: a step takes no longer
+            self._times(time)
 
     def _numbers(self, time, n_steps):
-        """The unit of the times, and the times in it."""
+        """The unit of the times, and the times in it, as doubles."""
         if time is None:
             return STEPS, n_steps.astype(np.float64)
+        unit, times = self._times(time)
+        now = np.broadcast_to(times, self._last.shape).astype(np.float64)
+        if times.dtype.kind in "iu" and (now.astype(times.dtype) != times).any():
+            raise ValueError(f"time must be what float64 holds exactly, got {time!r}. Subtract a start from all.")
+        return unit, now
+
+    def _times(self, time):
+        """The unit of the times, and one time or one of each stream."""
         try:
             times, unit = np.asarray(time), NUMBERS
         except ValueError as error:
@@ -382,12 +391,7 @@ class Clock:
             raise ValueError(f"time must be known, got {time!r}.")
         if times.dtype.kind == "M":
             unit, times = max(unit, DATETIMES), times.astype("M8[us]").astype(np.int64)
-        now = np.broadcast_to(times, self._last.shape).astype(np.float64)
-        if times.dtype.kind in "iu" and (now.astype(times.dtype) != times).any():
-            raise ValueError(
-                f"time must be a number that float64 holds exactly, got {time!r}. Subtract a start from all."
-            )
-        return unit, now
+        return unit, times
 
 
 def _has_zone(time):

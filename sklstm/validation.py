@@ -70,7 +70,7 @@ def as_sequences(X, *, feature_names=None, times=None):
     elif is_list(X):
         sequences = _from_list(X)
     else:
-        with _naming_other_objects(X):
+        with naming_other_objects(X):
             reject_other_than_numbers(X)
             X = check_array(
                 X,
@@ -179,7 +179,7 @@ def check_tokens(sequences, most, name="X"):
 
 
 @contextmanager
-def _naming_other_objects(X):
+def naming_other_objects(X):
     """Let the TypeError that scikit-learn wants for a table of objects name the first of them."""
     try:
         yield
@@ -189,9 +189,10 @@ def _naming_other_objects(X):
         found = None
         with suppress(TypeError):  # of columns that have no type in common
             found = first_other(np.asarray(X, dtype=object))
-        value = type(X).__name__ if found is None else repr(found[1])
+        if found is None:  # but something else that scikit-learn does not take, such as names of two kinds
+            raise
         raise TypeError(
-            f"X must hold real numbers, got {value}: argument must be a string or a real number."
+            f"X must hold real numbers, got {found[1]!r}: argument must be a string or a real number."
         ) from error
 
 
@@ -206,7 +207,7 @@ def reject_other_than_numbers(X):
     try:
         array = np.asarray(X)
     except ValueError as error:
-        raise ValueError("X is a list of lists that hold more than numbers.") from error
+        raise ValueError("X has rows that differ in length, or hold more than numbers.") from error
     reject_text(array, "X")
 
 
@@ -340,7 +341,7 @@ def _has_elements(value):
 
 
 def _validate_table(estimator, X, reset):
-    with _naming_other_objects(X):
+    with naming_other_objects(X):
         reject_other_than_numbers(X)
         table = _checked_table(estimator, X, reset)
     if not reset and estimator._n_features > 1:

@@ -63,7 +63,9 @@ def checked(name, array, shape, dtype=np.float64):
         array, advice = array.detach(), " (of a tensor, pass .float().cpu())"
     try:
         array = np.asarray(array)
-    except (ValueError, TypeError, RuntimeError) as error:
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array of shape {shape}, but its elements differ in length.") from error
+    except (TypeError, RuntimeError) as error:
         raise ValueError(f"{name} must be an array of shape {shape}{advice}: {error}") from error
     if array.dtype.kind not in "iuf":
         raise ValueError(f"{name} must hold real numbers, got an array of type {array.dtype}.")

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from sklstm import as_sequences
+from sklstm.preprocessing import SequenceScaler, ToSequences
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,20 @@ def test_objects_in_a_table_are_named(X, value):
         TypeError, match=rf"^X must hold real numbers, got {value}: argument must be a string or a real"
     ):
         as_sequences(X)
+
+
+@pytest.mark.parametrize(
+    ("X", "words"),
+    [
+        (pd.DataFrame(np.zeros((2, 2)), columns=["a", 1]), "all input features have string names"),
+        (np.zeros((2, 2)).view(np.matrix), "np.matrix is not supported"),
+    ],
+    ids=["names of two kinds", "matrix"],
+)
+@pytest.mark.parametrize("transformer", [SequenceScaler(), ToSequences()], ids=repr)
+def test_what_scikit_learn_says_of_tables_is_left(transformer, X, words):
+    with pytest.raises(TypeError, match=words):
+        transformer.fit(X)
 
 
 class Frame:

@@ -266,6 +266,13 @@ def test_one_sequence(sequences, i):
     assert_array_equal(sequences[2:][0], RAGGED[2])
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.uint16, np.uint64])
+def test_a_number_of_few_bits(dtype):
+    X = as_sequences(np.arange(300.0).reshape(300, 1, 1))
+    assert X[dtype(3)].item() == 3
+    assert X[dtype(127)].item() == 127
+
+
 @pytest.mark.parametrize("i", [N, -N - 1, [0, N], [-N - 1]])
 def test_out_of_range(sequences, i):
     with pytest.raises(IndexError):

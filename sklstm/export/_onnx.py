@@ -104,6 +104,7 @@ def to_onnx(model, *, sequence_lens="optional", times=None, dtype="float32", tar
     True
     """
     register_skl2onnx()
+    dtype = str(dtype) if isinstance(dtype, np.dtype) else dtype
     _check_parameters(sequence_lens, times, dtype, target_opset)
     import onnx
 

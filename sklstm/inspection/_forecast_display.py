@@ -9,7 +9,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._param_validation import HasMethods, validate_params
 from sklearn.utils._plotting import _validate_style_kwargs
 
-from ..real_numbers import Interval
+from ..real_numbers import WHOLE, Interval
 from ..validation import as_sequences
 from ._apart import behind_layout, chosen_rows
 from ._arrays import bounds_of, times_of, values_of
@@ -48,7 +48,7 @@ class ForecastDisplay:
     history_times : ndarray of shape (n_before,), default=None
         When that was.
 
-    target_name : str, default=None
+    target_name : str or int, default=None
         What is forecast, and in which unit.
 
     time_name : str, default="time"
@@ -152,7 +152,7 @@ class ForecastDisplay:
         if self.history is not None and self.history_times[-1] < times[0]:
             ax.axvline(self.history_times[-1], color="0.7", linestyle=":", linewidth=1)
         label_times(ax, times, self.time_name)
-        ax.set_ylabel(self.target_name or "target")
+        ax.set_ylabel("target" if self.target_name is None else self.target_name)
         if ax.get_legend_handles_labels()[0]:
             ax.legend(frameon=False, ncols=5, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
         return self
@@ -190,10 +190,10 @@ class ForecastDisplay:
             "y": ["array-like", None],
             "sequence": "no_validation",
             "output": "no_validation",
-            "feature": [Interval(Integral, None, None, closed="neither"), str, None],
-            "ahead": [Interval(Integral, None, None, closed="neither")],
+            "feature": [WHOLE, str, None],
+            "ahead": [WHOLE],
             "coverage": [Interval(Real, 0, 1, closed="neither")],
-            "target_name": [str, None],
+            "target_name": [str, Integral, None],
             "time_name": [str, None],
         },
         prefer_skip_nested_validation=True,
@@ -257,9 +257,11 @@ class ForecastDisplay:
         coverage : float, default=0.95
             Probability of the interval that is drawn with ``loss="gaussian_nll"``.
 
-        target_name, time_name : str, default=None
-            What stands beside the axes: what is forecast and in which unit, and what time is. By default the name of
-            `feature`, if there is one, and what is known of the times.
+        target_name : str or int, default=None
+            What is forecast, and in which unit; by default the name of `feature`, if there is one.
+
+        time_name : str, default=None
+            What stands below the time axis; by default what is known of the times.
 
         ax : matplotlib axes, default=None
             Axes to draw on; None makes a new figure.
@@ -349,7 +351,7 @@ class ForecastDisplay:
         history_times : array-like of shape (n_before,), default=None
             When that was. None numbers them up to 0, the last.
 
-        target_name : str, default=None
+        target_name : str or int, default=None
             What is forecast, and in which unit.
 
         time_name : str, default=None

@@ -1,13 +1,11 @@
 """What the units of a layer do at each time step."""
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.utils._param_validation import HasMethods, StrOptions, validate_params
 
 from ..layout import CELLS
 from ..minibatch import Minibatch
-from ..real_numbers import Interval
+from ..real_numbers import WHOLE
 from ._apart import prepare
 
 
@@ -15,7 +13,7 @@ from ._apart import prepare
     {
         "estimator": [HasMethods(["fit", "predict"])],
         "X": "no_validation",
-        "layer": [Interval(Integral, None, None, closed="neither")],
+        "layer": [WHOLE],
         "direction": [StrOptions({"forward", "backward"})],
     },
     prefer_skip_nested_validation=True,

@@ -11,7 +11,7 @@ from sklearn.utils import Bunch, assert_all_finite
 from sklearn.utils._param_validation import HasMethods, validate_params
 
 from ..minibatch import Minibatch
-from ..real_numbers import Interval
+from ..real_numbers import WHOLE, Interval
 from ..sequences import real_array
 from ..steps import StepForm
 from ..threads import effective_n_threads
@@ -31,7 +31,7 @@ ROUNDING = 1e-9  # of predictions, as they are computed here
         "estimator": [HasMethods(["fit", "predict"])],
         "X": "no_validation",
         "target": "no_validation",
-        "step": [Interval(Integral, None, None, closed="neither"), None],
+        "step": [WHOLE, None],
         "baseline": ["array-like", Integral, None],
         "tol": [Interval(Real, 0, None, closed="neither")],
     },

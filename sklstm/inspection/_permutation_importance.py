@@ -10,7 +10,7 @@ from sklearn.utils import Bunch, _safe_indexing, check_consistent_length, check_
 from sklearn.utils._param_validation import HasMethods, RealNotInt, StrOptions, validate_params
 from sklearn.utils.parallel import Parallel, delayed
 
-from ..real_numbers import Interval
+from ..real_numbers import JOBS, Interval
 from ..sequences import Sequences
 from ..steps import StepForm
 from ..validation import as_sequences, is_list, is_table
@@ -27,7 +27,7 @@ from ._apart import behind_layout, names_of
         "groups": [dict, list, None],
         "align": [StrOptions({"end", "start"})],
         "n_repeats": [Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None],
+        "n_jobs": JOBS,
         "random_state": ["random_state"],
         "sample_weight": ["array-like", None],
         "max_samples": [Interval(Integral, 1, None, closed="left"), Interval(RealNotInt, 0, 1, closed="right")],

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.utils._param_validation import validate_params
 
-from ..real_numbers import Interval
+from ..real_numbers import WHOLE, Interval
 from ..sequences import Sequences, as_duration, rounding, time_gaps
 from ..validation import as_sequences
 
@@ -19,7 +19,7 @@ from ..validation import as_sequences
         "horizon": [Interval(Integral, 1, None, closed="left")],
         "step": [Interval(Integral, 1, None, closed="left")],
         "gap": [Interval(Integral, 0, None, closed="left")],
-        "target": [Interval(Integral, None, None, closed="neither"), str],
+        "target": [WHOLE, str],
         "max_gap": [np.timedelta64, timedelta, Interval(Real, 0, None, closed="left"), None],
     },
     prefer_skip_nested_validation=True,

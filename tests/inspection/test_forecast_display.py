@@ -143,7 +143,7 @@ def test_one_step_ahead_by_any_regressor(n_windows):
         *(({"sequence": chosen}, r"sequence=.* sequences of X") for chosen in ([0, 99], [], 1.0, "a", True, None)),
         *(({"output": output}, r"output=.* must be the number of one of the 3") for output in (1.5, "a", True, -1)),
         *(({"coverage": share}, r"'coverage' parameter .* range \(0.0, 1.0\)") for share in (95, "a", None)),
-        *(({"ahead": ahead}, r"'ahead' parameter .* must be an int in the range") for ahead in ("a", np.nan)),
+        *(({"ahead": ahead}, r"'ahead' parameter .* must be an int") for ahead in ("a", np.nan)),
         ({"estimator": None}, r"'estimator' parameter"),
         ({"X": "ab"}, r"X is a single text"),
         ({"y": np.zeros((32, 2))}, r"y has the shape \(1, 2\) for what is shown, .* 3 outputs for 1 sequences"),

@@ -73,6 +73,16 @@ PREDICTION = {
     ),
     "attention_weights: nothing": (predict("attention", None, "attention_weights"), ValueError, "got NoneType"),
     "score: y shorter": (lambda: model("classifier").score(CUBE, Y[:9]), ValueError, "inconsistent numbers of samples"),
+    "score: dates for numbers": (
+        lambda: model("classifier").score(CUBE, np.zeros(10, "M8[D]")),
+        ValueError,
+        "y must hold labels like those of fit, [0, 1], got",
+    ),
+    "score: texts among numbers": (
+        lambda: model("classifier").score(CUBE, np.array([*Y[1:], "a"], dtype=object)),
+        ValueError,
+        "y must hold labels like those of fit, [0, 1], got",
+    ),
     "score: a number a step": (lambda: model("steps").score(CUBE, 1.0), ValueError, "y must hold an array for each"),
     "score: y of fewer steps": (
         lambda: model("steps").score(CUBE, STEPS[:, :3]),
@@ -87,8 +97,16 @@ PREDICTION = {
     "score: a weight alone": (
         lambda: model("steps").score(CUBE, STEPS, sample_weight=2.0),
         ValueError,
-        "sample_weight must hold an array",
+        "sample_weight must hold a weight, or an array of weights, for each sequence of X, got",
     ),
+    **{
+        f"score: a weight alone, {name}": (
+            lambda name=name: model(name).score(CUBE, Y, sample_weight=2.0),
+            ValueError,
+            "sample_weight must hold a weight, or an array of weights, for each sequence of X, got 2.0",
+        )
+        for name in ["regressor", "classifier"]
+    },
     "score: weights of text": (
         lambda: model("steps").score(CUBE, STEPS, sample_weight=["a"] * 10),
         ValueError,
@@ -126,7 +144,11 @@ TARGETS = {
         "it holds records",
     ),
     "fit: y below zero, of counts": (fit(y=Y - 1.0, parameters={"loss": "poisson"}), ValueError, "a negative value"),
-    "fit: a weight alone": (fit(sample_weight=2.0), ValueError, "sample_weight must hold a weight for each sequence"),
+    "fit: a weight of True": (
+        fit(sample_weight=True),
+        ValueError,
+        "sample_weight must hold a weight for each sequence",
+    ),
     "fit: complex weights": (fit(sample_weight=Y * 1j), ValueError, "Complex data not supported: sample_weight"),
     "fit: durations as weights": (
         fit(sample_weight=Y.astype("m8[h]")),
@@ -141,7 +163,7 @@ TARGETS = {
         "sample_weight is a masked array",
     ),
     "fit: weights for validation, alone": (
-        fit(X_val=CUBE, y_val=Y, sample_weight_val=1.0),
+        fit(X_val=CUBE, y_val=Y, sample_weight_val=np.array(1.0)),
         ValueError,
         "sample_weight_val must hold a weight for each sequence",
     ),
@@ -164,6 +186,16 @@ TARGETS = {
     ),
     "partial_fit: classes of two dimensions": (
         classify(method="partial_fit", classes=[[0, 1]]),
+        ValueError,
+        "classes must be the labels",
+    ),
+    "partial_fit: a label twice": (
+        classify(np.c_[Y, Y], method="partial_fit", classes=["HR", "HR"]),
+        ValueError,
+        "classes has a label twice",
+    ),
+    "partial_fit: a label of None": (
+        classify(np.c_[Y, Y], method="partial_fit", classes=["HR", None]),
         ValueError,
         "classes must be the labels",
     ),
@@ -262,7 +294,7 @@ ORDER |= {
     "predict after n_jobs was set wrongly": (
         changed_after_fit(lambda model: model.predict(CUBE), n_jobs="all"),
         ValueError,
-        "n_jobs",
+        "n_jobs must be None, a number of threads",
     ),
 }
 

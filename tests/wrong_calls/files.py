@@ -129,7 +129,7 @@ ONNX = {
 }
 
 FRAMEWORKS = {
-    "to_pytorch: no model": (lambda: to_pytorch(3), TypeError, "model"),
+    "to_pytorch: no model": (lambda: to_pytorch(3), TypeError, "model must be an LSTMRegressor"),
     "to_pytorch: not fitted": (lambda: to_pytorch(LSTMRegressor()), NotFittedError, "not fitted yet"),
     "to_pytorch: no such layer": (lambda: to_pytorch(model("peephole")), ValueError, "peephole"),
     "from_pytorch: no dict": (lambda: from_pytorch(model("regressor"), [1]), TypeError, "state_dict must be a dict"),
@@ -139,11 +139,15 @@ FRAMEWORKS = {
         ValueError,
         "must hold real numbers",
     ),
-    "to_keras: no model": (lambda: to_keras(3), TypeError, "model"),
+    "to_keras: no model": (lambda: to_keras(3), TypeError, "model must be an LSTMRegressor"),
     "to_keras: not fitted": (lambda: to_keras(LSTMRegressor()), NotFittedError, "not fitted yet"),
-    "from_keras: no list": (lambda: from_keras(model("regressor"), 3), TypeError, "weights"),
-    "from_keras: too few": (lambda: from_keras(model("regressor"), []), ValueError, "weights"),
-    "from_keras: of other shapes": (lambda: from_keras(model("regressor"), [CUBE] * 5), ValueError, "weights"),
+    "from_keras: no list": (lambda: from_keras(model("regressor"), 3), TypeError, "weights must be a list of arrays"),
+    "from_keras: too few": (lambda: from_keras(model("regressor"), []), ValueError, "weights must hold 5 arrays"),
+    "from_keras: of other shapes": (
+        lambda: from_keras(model("regressor"), [CUBE] * 5),
+        ValueError,
+        "weights[0], layer_0",
+    ),
 }
 
 CASES = PATHS | SAVING | C | ONNX | FRAMEWORKS

@@ -118,7 +118,7 @@ def test_only_real_numbers(Estimator, X):
 @pytest.mark.parametrize(
     ("X", "words"),
     [
-        ([[1, 2, np.array([3])], [1, 2, 3]], ["list of lists"]),
+        ([[1, 2, np.array([3])], [1, 2, 3]], ["rows that differ in length, or hold more than numbers"]),
         ({"a": CUBE}, ["an array, a data frame, a list of arrays or Sequences", "got dict"]),
         (iter(CUBE), ["an array, a data frame, a list of arrays or Sequences", "got"]),
         (None, ["an array, a data frame, a list of arrays or Sequences", "got NoneType"]),
