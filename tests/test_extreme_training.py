@@ -63,12 +63,6 @@ def test_a_penalty_beside_next_to_no_weight_is_advised_against():
         make(solver="lbfgs", alpha=1e10).fit(X, Y, sample_weight=np.full(N, 1e-305))
 
 
-def test_targets_without_weight_do_not_vary():
-    weights = np.r_[0.0, np.ones(N - 1)]
-    model = make(max_iter=1, learning_rate_init=1e-30).fit(X, np.r_[5.0, np.ones(N - 1)], sample_weight=weights)
-    assert_array_equal(model._network.part("output.W"), 0)
-
-
 # ---------------------------------------------------------------------------------------------- classes
 
 
