@@ -16,11 +16,12 @@ from .checkpoint import checkpoint_of
 from .fitted import FittedNetworkMixin
 from .holdout import split
 from .layout import Architecture
+from .losses import too_large
 from .network import Network
 from .parameters import CONSTRAINTS, check_combinations, layer_sizes, make_optimizer, make_schedule
 from .progress import EpochCallbacks, History
 from .real_numbers import real_array
-from .scaling import ever_changes, never_observed, scale_of_elapsed, scaling_of, unseen_tokens
+from .scaling import ever_changes, least_change, never_observed, scale_of_elapsed, scaling_of, unseen_tokens
 from .schedules import PLANNED
 from .sequences import differences
 from .steps import StepForm, missing, reject
@@ -134,7 +135,7 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
                 )
                 history = train(
                     trainer,
-                    watched and model._in_network_units(watched),
+                    watched and model._watched_in_network_units(watched, "y" if y_val is None else "y_val"),
                     lambda out: model._validation_score(out, watched.targets, watched.weights),
                     model,
                     callbacks,
@@ -383,7 +384,7 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
         """Learn how inputs and targets are brought to mean 0 and variance 1."""
         places = data.places(rows)
         weights = data.weights[places]
-        self._loss.scale_targets(data.targets[places], weights / weights.max(), self.standardize)
+        self._loss.scale_targets(data.targets[places], weights / weights.max(), self.standardize, self.dtype)
         self._shift, self._scale = self._scaling_of(lambda sequences: sequences.values, data, rows)
 
     def _linear_models(self, data, rows):
@@ -399,7 +400,7 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
         self.skip_connection_ = self._reads_values() and self._skips(linear_models)
         if self.skip_connection_:
             shift, scale = self._scaling_of(differences, data, rows)
-            scale[~ever_changes(data, rows)] = 0
+            scale[~ever_changes(data, rows) | (scale * least_change(self._shift) >= 1)] = 0
             self._shift, self._scale = np.append(shift, self._shift), np.append(scale, self._scale)
 
     def _reads_values(self):
@@ -427,6 +428,17 @@ class BaseLSTM(FittedNetworkMixin, CallbackSupportMixin, BaseEstimator):
 
     def _in_network_units(self, data):
         return replace(data, targets=self._loss.encode(data.targets))
+
+    def _watched_in_network_units(self, watched, name):
+        """The same of data that are not learnt from, and that may be far from all that are."""
+        watched = self._in_network_units(watched)
+        too_far = too_large(watched.targets, watched.weights, self.dtype)
+        if too_far.any():
+            raise ValueError(
+                f"{name}: Column {np.argmax(too_far)} of the validation data lies so far from what is trained on that "
+                "its loss overflows: look at its unit."
+            )
+        return watched
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -18,8 +18,8 @@ from .scaling import fit_scaler
 # that one of 0, as between equal targets, could never open.
 LEAST_GAP = 0.01
 
-# Targets that are not standardised are compared with outputs in single precision, which has to hold squares of both.
-LARGEST_TARGET = 1e15
+# In the network's units: the network's type has to hold squares of targets and outputs, and sums of them.
+LARGEST_TARGETS = {"float32": 1e15, "float64": 1e150}
 
 
 class _Loss:
@@ -52,8 +52,8 @@ class _RegressionLoss(_Loss):
         """How many outputs the network needs for so many targets."""
         return n_targets * self.n_each
 
-    def scale_targets(self, targets, weights, standardize):
-        """Learn how targets are brought to the network's units and back."""
+    def scale_targets(self, targets, weights, standardize, dtype="float32"):
+        """Learn how targets are brought to the units of a network of this type and back."""
         observed = (~np.isnan(targets) & (weights[:, np.newaxis] > 0)).any(axis=0)
         if not observed.all():
             raise ValueError(
@@ -64,15 +64,15 @@ class _RegressionLoss(_Loss):
         if standardize:
             self._shift, self._scale = self._learn_scale(targets, weights)
         else:
-            self._reject_unreachable(targets)
+            self._reject_unreachable(targets, weights, dtype)
 
     @staticmethod
-    def _reject_unreachable(targets):
-        too_large = (np.abs(targets) > LARGEST_TARGET).any(axis=0)
-        if too_large.any():
+    def _reject_unreachable(targets, weights, dtype):
+        beyond = too_large(targets, weights, dtype)
+        if beyond.any():
             raise ValueError(
-                f"Column {np.argmax(too_large)} of y has values beyond {LARGEST_TARGET:.0e}, too large for a network "
-                "to answer with standardize=False: set it to True, or rescale them."
+                f"Column {np.argmax(beyond)} of y has values beyond {LARGEST_TARGETS[dtype]:.0e}, too large for a "
+                f"network of {dtype} to answer with standardize=False: set it to True, or rescale them."
             )
 
     def _learn_scale(self, targets, weights):
@@ -176,9 +176,9 @@ class Poisson(_RegressionLoss):
     link = "exponential"
     _core = staticmethod(core.poisson)
 
-    def scale_targets(self, targets, weights, standardize):
+    def scale_targets(self, targets, weights, standardize, dtype="float32"):
         """Learn the mean of each target, which becomes 1."""
-        super().scale_targets(targets, weights, standardize)
+        super().scale_targets(targets, weights, standardize, dtype)
         none = ~((targets > 0) & (weights[:, np.newaxis] > 0)).any(axis=0)
         if none.any():
             raise ValueError(
@@ -234,7 +234,7 @@ class _ClassifierLoss(_Loss):
         """How many outputs the network needs for so many columns of labels."""
         return n_targets
 
-    def scale_targets(self, targets, weights, standardize):
+    def scale_targets(self, targets, weights, standardize, dtype="float32"):
         """Nothing to learn."""
 
     def encode(self, targets):
@@ -287,6 +287,11 @@ REGRESSION_LOSSES = {
     "poisson": Poisson,
     "gaussian_nll": GaussianNLL,
 }
+
+
+def too_large(targets, weights, dtype):
+    """Which targets, those with a weight, are too large in the network's units for a loss of this type."""
+    return (np.abs(targets[weights > 0]) > LARGEST_TARGETS[dtype]).any(axis=0)
 
 
 def _weighted_mean(values, weights):

@@ -1,7 +1,5 @@
 """The scales of inputs and targets, and errors where there are none."""
 
-from contextlib import contextmanager
-
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
@@ -25,9 +23,17 @@ def scaling_of(values_of, data, rows):
 
 
 def scale_of_elapsed(data, rows):
-    """The scale that brings the mean time since each feature was observed to 1."""
-    mean = _scaler("X, in the times since they were observed,", elapsed, data, rows).mean_
-    return 1 / np.where(mean > 0, mean, 1)
+    """The scale that brings the mean time since each feature was observed to 1, whatever the unit of the times."""
+    total = (data.sequence_weights()[rows] * data.sequences.lengths[rows]).sum()
+    mean = sum(
+        (values * (weights / total)[:, np.newaxis]).sum(axis=0) for values, weights in _weighted(elapsed, data, rows)
+    )
+    return 1 / np.where(mean > 0, np.maximum(mean, np.finfo(np.float64).tiny), 1)
+
+
+def least_change(shift):
+    """Deviations of changes up to this are rounding errors, those of the two values that each is a difference of."""
+    return 2 * ROUNDING * np.abs(shift)
 
 
 def ever_changes(data, rows):
@@ -57,19 +63,17 @@ def _parts(data, rows):
 
 
 def _scaler(name, values_of, data, rows):
+    heaviest = data.sequence_weights().max()
+    return fit_scaler(name, ((values, weights / heaviest) for values, weights in _weighted(values_of, data, rows)))
+
+
+def _weighted(values_of, data, rows):
+    """`values_of` sequences and the weight of each time step, some of the training rows at a time."""
     sequences, weights = data.sequences, data.sequence_weights()
-    weights = weights / weights.max()
-    # In double precision, since beside single values scikit-learn rounds the weights.
-    return fit_scaler(
-        name,
-        (
-            (
-                values_of(sequences[part]).astype(np.float64, copy=False),
-                np.repeat(weights[part], sequences.lengths[part]),
-            )
-            for part in _parts(data, rows)
-        ),
-    )
+    for part in _parts(data, rows):
+        # In double precision, since beside single values scikit-learn rounds the weights.
+        values = values_of(sequences[part]).astype(np.float64, copy=False)
+        yield values, np.repeat(weights[part], sequences.lengths[part])
 
 
 def fit_scaler(name, parts):
@@ -99,26 +103,31 @@ def fit_scaler(name, parts):
 
 
 def reject_least_spread(lowest, highest, least, name):
-    """Raise a ValueError for a column whose values differ, but by less than can be scaled."""
+    """Raise a ValueError for a column whose values differ by more than roundings, but by less than can be scaled.
+
+    Returns which columns are constant, or so up to roundings.
+    """
     with np.errstate(all="ignore"):  # where nothing was seen, there is no lowest value
         spread = highest - lowest
-    too_close = (spread > 0) & (spread < least)
+        constant = spread <= ROUNDING * np.maximum(np.abs(lowest), np.abs(highest))
+        too_close = ~constant & (spread < least)
     if too_close.any():
         raise ValueError(
-            f"Column {np.argmax(too_close)} of {name} has values that all lie within {spread[too_close][0]:.1e}, which "
-            "is too little to scale them by. Rescale it: multiply it by a large number."
+            f"Column {np.argmax(too_close)} of {name} has values whose spread is only {spread[too_close][0]:.1e}, "
+            "which is too little to scale them by. Rescale it: multiply it by a large number."
         )
+    return constant
 
 
-@contextmanager
-def no_overflow(values, what):
-    """Have an overflow of what is computed of the values (n, n_features) raise a ValueError that names their column."""
-    try:
-        with np.errstate(over="raise"):
-            yield
-    except FloatingPointError as error:
-        column = np.argmax(np.abs(values).max(axis=0, where=~np.isnan(values), initial=0))
-        raise ValueError(f"Column {column} of X has values so large that {what} overflows. Rescale it.") from error
+def reject_overflow(result, expected, what, columns=None):
+    """Raise a ValueError for the first column of a result that overflowed: infinite, or NaN where a number is expected.
+
+    `columns` are the numbers of the columns, where the result is of some of X.
+    """
+    overflown = (np.isinf(result) | (np.isnan(result) & expected)).any(axis=0)
+    if overflown.any():
+        column = np.argmax(overflown) if columns is None else columns[np.argmax(overflown)]
+        raise ValueError(f"Column {column} of X has values so large that {what} overflows. Rescale it.")
 
 
 def check_range(scaler, name):

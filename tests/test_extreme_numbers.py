@@ -5,7 +5,7 @@ import pytest
 from checks import ESTIMATORS, assert_same_bits
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklstm import LSTMClassifier, LSTMRegressor, Sequences
+from sklstm import LSTMClassifier, LSTMRegressor, Sequences, as_sequences
 from sklstm.layout import CELLS
 from sklstm.losses import REGRESSION_LOSSES
 from sklstm.scaling import fit_scaler
@@ -93,12 +93,24 @@ def test_variances_are_those_of_extended_precision(mean, deviation, n_parts):
     assert_allclose(scaler.scale_, float(exact.std()) if is_told else 1.0, rtol=1e-6)
 
 
+@pytest.mark.parametrize("values", [[0.3, 0.1 + 0.2], [-1e9, -1e9 - 2e-7]])
+def test_rounding_errors_are_no_spread(values):
+    scaler = fit_scaler("X", [(np.tile(values, 20)[:, np.newaxis], np.ones(40))])
+    assert_allclose(scaler.mean_, values[0])
+    assert scaler.scale_ == 1
+
+
+def test_values_without_weight_say_nothing_of_the_spread():
+    scaler = fit_scaler("X", [(np.array([[1e-150], [1e-150], [3e-150]]), np.array([1.0, 1.0, 0.0]))])
+    assert scaler.mean_ == 1e-150
+
+
 @ESTIMATORS
 @pytest.mark.parametrize(
     ("scaled", "message"),
     [
-        (X * 1e-200, "Column 0 of X has values that all lie within .*multiply it by a large number"),
-        (X * [1, 1e-310], "Column 1 of X has values that all lie within .*multiply it by a large number"),
+        (X * 1e-200, "Column 0 of X has values whose spread is only .*multiply it by a large number"),
+        (X * [1, 1e-310], "Column 1 of X has values whose spread is only .*multiply it by a large number"),
         (X * [1, 1e200], "Column 1 of X has values so large that their spread overflows. Rescale it"),
         (np.sign(X) * MAX, "Column 0 of X has values so large"),
     ],
@@ -115,7 +127,7 @@ def test_targets_of_any_scale_are_learnt_or_an_error(factor, loss, standardize):
     targets = (np.abs(Y) + 1) * factor
     model = make(loss=loss, standardize=standardize)
     if standardize and not 1e-140 < factor < 1e140:
-        with pytest.raises(ValueError, match=r"Column 0 of y has values (so large|that all lie within)"):
+        with pytest.raises(ValueError, match=r"Column 0 of y has values (so large|whose spread is only)"):
             model.fit(X, targets)
     elif not standardize and factor > 1:
         with pytest.raises(ValueError, match=r"Column 0 of y has values beyond 1e\+15.*standardize"):
@@ -124,7 +136,37 @@ def test_targets_of_any_scale_are_learnt_or_an_error(factor, loss, standardize):
         assert_finite(model.fit(X, targets))
         assert np.isfinite(model.predict(X)).all()
         if standardize:
-            assert_allclose(model.predict(X), targets, rtol=1)
+            assert_allclose(model.predict(X), targets, rtol=0.6)
+
+
+@ALL_LOSSES
+@pytest.mark.parametrize("standardize", [True, False])
+def test_targets_without_weight_may_be_anything(loss, standardize):
+    targets, weights = np.abs(X[:, :, 0]), np.ones((N, T))
+    weights[3, 2] = 0
+    model = make(loss=loss, standardize=standardize, return_sequences=True)
+    expected = model.fit(X, targets, sample_weight=weights).predict(X)
+    targets[3, 2] = 1e20
+    assert_same_bits(model.fit(X, targets, sample_weight=weights).predict(X), expected)
+
+
+def test_targets_as_they_are_may_be_as_large_as_the_type_allows():
+    large = make(standardize=False, dtype="float64").fit(X, Y * 1.7e18)
+    assert_finite(large)
+    with pytest.raises(
+        ValueError, match=r"Column 1 of y has values beyond 1e\+150, too large for a network of float64"
+    ):
+        large.fit(X, np.c_[Y, Y * 1e160])
+
+
+def test_targets_that_are_watched_may_be_far_off_but_not_beyond_numbers():
+    model = make(early_stopping=True)
+    assert_finite(model.fit(X, Y, X_val=X, y_val=Y * 1e10))
+    for factor in (1e20, 1e200, 1e307):
+        with pytest.raises(
+            ValueError, match=r"y_val: Column 1 .* so far from what is trained on that its loss overflows"
+        ):
+            model.fit(X, np.c_[Y, Y * 1e-5], X_val=X, y_val=np.c_[Y, Y * factor])
 
 
 @pytest.mark.parametrize("skip_connection", [True, False, "auto"])
@@ -177,6 +219,28 @@ def test_constant_features_are_taken_for_zero(parameters):
     only = make(**parameters).fit(np.full((N, T, 1), 0.1), Y)
     assert_finite(only)
     assert np.ptp(only.predict(np.full((N, T, 1), 0.1))) == 0
+
+
+def test_rounding_errors_are_no_changes():
+    """Also where a feature differs from sequence to sequence, but changes within them by roundings alone."""
+    noise = np.where(X > 0, 0.3, 0.1 + 0.2)
+    noise[N // 2 :, :, 1] += 0.6
+    model = make(skip_connection=True).fit(np.dstack([X, noise]), Y)
+    changes, values = np.split(model._scale, 2)
+    assert_array_equal(changes > 0, [True, True, False, False])
+    assert values[2] == 1
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-150, 1e-30, 1e30, 1e200])
+def test_times_of_any_unit_age_values_alike(unit):
+    gaps = X.copy()
+    gaps[::2, 1:4, 0] = np.nan
+    times = np.arange(1, T + 1)
+    expected, actual = (
+        make(missing="decay").fit(timed, Y).predict(timed)
+        for timed in (as_sequences([*gaps], times=[times * step] * N) for step in (1.0, unit))
+    )
+    assert_allclose(actual, expected, rtol=1e-5)
 
 
 def test_a_feature_that_is_constant_but_for_one_value():

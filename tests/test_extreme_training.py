@@ -11,6 +11,7 @@ from sklearn.model_selection import KFold, cross_val_predict
 from test_extreme_numbers import LABELS, N, X, Y, answers, assert_finite, make
 
 from sklstm import LSTMClassifier, LSTMRegressor
+from sklstm.averaging import Average
 from sklstm.datasets import make_adding_problem, make_vital_signs
 from sklstm.layout import CELLS
 from sklstm.optimizers import Adam
@@ -55,6 +56,11 @@ def test_class_weights_that_overflow_are_an_error():
     with pytest.raises(ValueError, match=r"sum of the weights.*or class_weight"):
         make(LSTMClassifier, class_weight={0: 1e300, 1: 1}).fit(X, LABELS, sample_weight=weights)
     assert_finite(make(LSTMClassifier, class_weight={0: 1e-300, 1: 1}).fit(X, LABELS, sample_weight=weights))
+
+
+def test_a_penalty_beside_next_to_no_weight_is_advised_against():
+    with pytest.raises(ValueError, match="not finite to begin with: look at the scale of X, y and the weights"):
+        make(solver="lbfgs", alpha=1e10).fit(X, Y, sample_weight=np.full(N, 1e-305))
 
 
 # ---------------------------------------------------------------------------------------------- classes
@@ -130,6 +136,16 @@ def test_settings_at_their_limits(Estimator, parameters):
     assert np.isfinite(answers(model, X)).all()
 
 
+def test_averages_of_what_diverges_are_not_warned_of():
+    largest = np.finfo(np.float32).max
+    parameters = np.full(3, largest, dtype=np.float32)
+    average = Average(parameters)
+    parameters[:] = [-largest, np.inf, np.nan]
+    average.add()
+    average.show()
+    assert not np.isfinite(parameters).any()
+
+
 # ---------------------------------------------------------------------------------------------- single precision
 
 
@@ -155,28 +171,32 @@ def curves(task, cell):
     ]
 
 
-def assert_within_the_band(single, double):
-    """Of ten epochs 1e-5 of the loss; of 200, 1 % of the loss that training begins with."""
+def assert_within_the_band(task, single, double):
+    """Of ten epochs 1e-5 of the loss; of 200, 1 % of the loss that training begins with, or less of a small task."""
     single, double = np.array(single), np.array(double)
     assert len(single) == 200
     assert_allclose(single[:10], double[:10], rtol=1e-5)
-    assert_allclose(single, double, rtol=0, atol=0.01 * double[0])
+    assert_allclose(single, double, rtol=0, atol=(1e-4 if task == "tiny" else 0.01) * double[0])
 
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("task", ["tiny", *(pytest.param(task, marks=SOAK) for task in TASKS if task != "tiny")])
 def test_single_precision_trains_as_double_precision_does(task, cell):
-    assert_within_the_band(*curves(task, cell))
+    assert_within_the_band(task, *curves(task, cell))
 
 
-def test_less_than_single_precision_leaves_the_band(monkeypatch):
-    step = Adam.step
+@pytest.mark.parametrize("n_exact", [0, 12])
+def test_less_than_single_precision_leaves_the_band(monkeypatch, n_exact):
+    step, n_steps = Adam.step, 0
 
     def rounded(self, parameters, gradient, n_threads):
+        nonlocal n_steps
         step(self, parameters, gradient, n_threads)
         if parameters.dtype == np.float32:
-            parameters[:] = parameters.astype(np.float16)
+            n_steps += 1
+            if n_steps > n_exact:
+                parameters[:] = parameters.astype(np.float16)
 
     monkeypatch.setattr(Adam, "step", rounded)
     with pytest.raises(AssertionError):
-        assert_within_the_band(*curves("tiny", "lstm"))
+        assert_within_the_band("tiny", *curves("tiny", "lstm"))

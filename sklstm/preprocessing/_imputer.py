@@ -8,7 +8,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ..real_numbers import Interval
-from ..scaling import no_overflow
+from ..scaling import reject_overflow
 from ..sequences import step_times
 from ..validation import as_sequences
 from ._base import SequenceTransformer, side_by_side
@@ -125,8 +125,9 @@ class SequenceImputer(SequenceTransformer):
     def _fit(self, sequences):
         missing = np.isnan(sequences.values)
         n_seen = (~missing).sum(axis=0)
-        with no_overflow(sequences.values, "their sum"):
+        with np.errstate(over="ignore", invalid="ignore"):
             totals = np.where(missing, 0, sequences.values).sum(axis=0, dtype=np.float64)
+        reject_overflow(totals[np.newaxis], True, "their sum")
         self.mean_ = totals / np.maximum(n_seen, 1)
         self.features_with_missing_ = np.flatnonzero(missing.any(axis=0))
 
@@ -175,8 +176,10 @@ class SequenceImputer(SequenceTransformer):
         before, after = np.where(np.isnan(before), after, before), np.where(np.isnan(after), before, after)
         span = end - start  # NaN at either end, 0 between steps at the same time
         share = np.divide(clock - start, span, out=np.zeros_like(span), where=span > 0)
-        with no_overflow(sequences.values, "the difference between two of them"):
-            return before + share * (after - before)
+        with np.errstate(over="ignore", invalid="ignore"):
+            known = before + share * (after - before)
+        reject_overflow(known, ~np.isnan(before), "the difference between two of them")
+        return known
 
     def _stream(self, n_streams):
         if self.strategy == "linear":

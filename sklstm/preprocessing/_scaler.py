@@ -7,7 +7,7 @@ from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, RobustScale
 from sklearn.utils._param_validation import StrOptions
 
 from ..real_numbers import Interval
-from ..scaling import LEAST_SPREAD, check_range, reject_least_spread
+from ..scaling import LEAST_SPREAD, check_range, reject_least_spread, reject_overflow
 from ._base import SequenceTransformer
 from ._streams import StepByStep
 
@@ -23,17 +23,14 @@ SCALERS = {
     ),
 }
 
-# What scikit-learn's scalers take for no spread, whatever the unit.
+# Of the spread that a method divides by. For "robust" and "minmax" scikit-learn takes less for none, whatever the unit.
+# For "quantile" it takes what is within 1e-7 of the least or the largest value for that one: a thousandth of this.
 LEAST_SPREADS = {
     "standard": LEAST_SPREAD,
     "robust": 10 * np.finfo(np.float64).eps,
     "minmax": 10 * np.finfo(np.float64).eps,
-    "quantile": 0,
+    "quantile": 1e-4,
 }
-
-# What is so near to the least or largest value, QuantileTransformer takes for it, whatever the unit; and which share of
-# the values that may happen to.
-NEAR_A_LIMIT, MOST_NEAR_A_LIMIT = 1e-7, 0.01
 
 
 class SequenceScaler(SequenceTransformer):
@@ -73,7 +70,13 @@ class SequenceScaler(SequenceTransformer):
 
     Notes
     -----
-    A feature without any value in training is taken for one that was 0 all the time.
+    A feature without any value in training is taken for one that was 0 all the time, and one that varies by rounding
+    errors alone for one that never varies.
+
+    With ``method="quantile"``, values within 1e-7 of the least or the largest one of training, in the unit that they
+    come in, are taken for it, as by :class:`~sklearn.preprocessing.QuantileTransformer`: the tails of probabilities
+    near 0 or 1, p-values or values over many orders of magnitude become ties. A feature of a small unit, all of whose
+    values lie within 1e-4, is refused; take the logarithm where the small values matter.
 
     Examples
     --------
@@ -100,21 +103,25 @@ class SequenceScaler(SequenceTransformer):
         if unseen.any():
             values = np.where(unseen, 0, values)
         with np.errstate(all="ignore"):
+            if self.method == "robust":
+                lowest, highest = np.nanpercentile(values, [25, 75], axis=0)
+            else:
+                lowest, highest = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+            constant = reject_least_spread(lowest, highest, LEAST_SPREADS[self.method], "X")
+            if constant.any():
+                values = np.where(constant, highest.astype(values.dtype), values)
             self.scaler_ = SCALERS[self.method](len(values)).set_output(transform="default").fit(values)
-            lowest, highest = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
         check_range(self.scaler_, "X")
-        # Beside values as large as 1, such a spread is a rounding error.
-        least = np.where(np.fmax(-lowest, highest) < 1, LEAST_SPREADS[self.method], 0)
-        reject_least_spread(lowest, highest, least, "X")
-        if self.method == "quantile":
-            _reject_near_limits(values, lowest, highest)
 
     def _transform(self, sequences):
         return self._scaled(sequences.values, self.scaler_.transform)
 
     def _scaled(self, values, transform):
         # In single precision, values with a large mean would lose the digits that tell them apart.
-        return self._clipped(transform(values.astype(np.float64))).astype(values.dtype, copy=False)
+        with np.errstate(over="ignore"):
+            scaled = self._clipped(transform(values.astype(np.float64))).astype(values.dtype, copy=False)
+        reject_overflow(scaled, False, "their scaled value")
+        return scaled
 
     def _clipped(self, scaled):
         return scaled if self.clip is None else np.clip(scaled, -self.clip, self.clip)
@@ -144,24 +151,18 @@ class SequenceScaler(SequenceTransformer):
         Parameters
         ----------
         X : array, data frame, list or Sequences
-            Scaled sequences, as `transform` returns them. What was set to a limit comes back as that limit.
+            Scaled sequences, as `transform` returns them. What was set to a limit comes back as that limit, and what
+            became a tie as the value that it was taken for.
 
         Returns
         -------
         X : Sequences or ndarray of shape (n_sequences, n_timesteps)
             Sequences in the units of the training sequences; of a table, a table.
         """
-        return self._apply(X, lambda sequences: self.scaler_.inverse_transform(sequences.values))
+        return self._apply(X, self._in_units)
 
-
-def _reject_near_limits(values, lowest, highest):
-    with np.errstate(invalid="ignore"):  # of missing values
-        is_near = (values < lowest + NEAR_A_LIMIT) | (values > highest - NEAR_A_LIMIT)
-        is_near &= (values > lowest) & (values < highest)
-    shares = is_near.mean(axis=0)
-    if (shares > MOST_NEAR_A_LIMIT).any():
-        column = np.argmax(shares)
-        raise ValueError(
-            f"Column {column} of X has {shares[column]:.0%} of its values within {NEAR_A_LIMIT:.0e} of the least or "
-            'the largest one, which method="quantile" would take them for. Rescale it: multiply it by a large number.'
-        )
+    def _in_units(self, sequences):
+        with np.errstate(over="ignore"):
+            values = self.scaler_.inverse_transform(sequences.values)
+        reject_overflow(values, False, "their value in the units of training")
+        return values

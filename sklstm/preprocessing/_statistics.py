@@ -6,7 +6,7 @@ row. They give an array (n_parts, n_features), NaN where nothing was seen, but f
 
 import numpy as np
 
-from ..scaling import no_overflow
+from ..scaling import reject_overflow
 
 
 def _count(values, starts, clock):
@@ -60,9 +60,10 @@ def _slope(values, starts, clock):
     times = np.where(np.isnan(values), np.nan, clock[:, np.newaxis])
     moves = _min(times, starts, clock) < _max(times, starts, clock)
     times = _deviations(times, starts, clock)
-    squares = _total(times**2, starts, clock)
-    slope = _total(times * _deviations(values, starts, clock), starts, clock) / squares
-    return np.where(moves & (squares > 0), slope, np.nan)
+    longest = _max(np.abs(times), starts, clock)  # by which the squares become neither 0 nor infinite
+    times = times / np.repeat(longest, np.diff(starts, append=len(values)), axis=0)
+    slope = _total(times * _deviations(values, starts, clock), starts, clock) / _total(times**2, starts, clock)
+    return np.where(moves, slope / longest, np.nan)
 
 
 STATISTICS = {
@@ -88,7 +89,11 @@ def check_choice(parameter, names, known):
         )
 
 
-def statistic(name, values, starts, clock):
-    """The statistic of this name of each part."""
-    with no_overflow(values, f"their {name}"), np.errstate(invalid="ignore", divide="ignore"):  # of nothing, it is NaN
-        return STATISTICS[name](values, starts, clock)
+def statistic(name, values, starts, clock, columns=None):
+    """The statistic of this name of each part; `columns` are the numbers of those of X that the values are of."""
+    with np.errstate(all="ignore"):  # of nothing, it is NaN
+        result = STATISTICS[name](values, starts, clock)
+        if not np.isfinite(result).all():
+            expected = ~np.isnan(STATISTICS[name](0 * values, starts, clock))
+            reject_overflow(result, expected, f"their {name}", columns)
+    return result

@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ..real_numbers import Interval
-from ..scaling import no_overflow
+from ..scaling import reject_overflow
 from ..sequences import Sequences, as_duration, offsets_of, rounding, step_times, time_gaps
 from ..validation import validate_sequences
 from ._base import SequenceTransformer, side_by_side
@@ -152,9 +152,11 @@ class SequenceResampler(SequenceTransformer):
         values[:, self._statistics == "count"] = 0
         for name in set(self._statistics):
             columns = np.flatnonzero(self._statistics == name)
-            aggregated = statistic(name, sequences.values[:, columns], parts, clock)
-            with no_overflow(aggregated, f"their {name}"):  # of single precision
-                values[row[parts][:, np.newaxis], columns] = aggregated
+            aggregated = statistic(name, sequences.values[:, columns], parts, clock, columns)
+            with np.errstate(over="ignore"):  # of single precision
+                aggregated = aggregated.astype(values.dtype)
+            reject_overflow(aggregated, False, f"their {name}", columns)
+            values[row[parts][:, np.newaxis], columns] = aggregated
         return values
 
 
