@@ -1,7 +1,6 @@
 """Sequences of any accepted form into one container, and every error that their form can have."""
 
 from collections.abc import Mapping, Set, Sized
-from contextlib import contextmanager, suppress
 
 import numpy as np
 from scipy.sparse import issparse
@@ -70,17 +69,16 @@ def as_sequences(X, *, feature_names=None, times=None):
     elif is_list(X):
         sequences = _from_list(X)
     else:
-        with naming_other_objects(X):
-            reject_other_than_numbers(X)
-            X = check_array(
-                X,
-                dtype=[np.float64, np.float32],
-                allow_nd=True,
-                ensure_all_finite=False,
-                ensure_min_samples=0,
-                ensure_min_features=0,
-                input_name="X",
-            )
+        reject_other_than_numbers(X)
+        X = check_array(
+            X,
+            dtype=[np.float64, np.float32],
+            allow_nd=True,
+            ensure_all_finite=False,
+            ensure_min_samples=0,
+            ensure_min_features=0,
+            input_name="X",
+        )
         if X.ndim > 3:
             raise ValueError(
                 f"Found array with dim {X.ndim}, X must have at most three: sequences, time steps, features."
@@ -178,26 +176,8 @@ def check_tokens(sequences, most, name="X"):
         )
 
 
-@contextmanager
-def naming_other_objects(X):
-    """Let the TypeError that scikit-learn wants for a table of objects name the first of them."""
-    try:
-        yield
-    except TypeError as error:
-        if issparse(X):
-            raise
-        found = None
-        with suppress(TypeError):  # of columns that have no type in common
-            found = first_other(np.asarray(X, dtype=object))
-        if found is None:  # but something else that scikit-learn does not take, such as names of two kinds
-            raise
-        raise TypeError(
-            f"X must hold real numbers, got {found[1]!r}: argument must be a string or a real number."
-        ) from error
-
-
 def reject_other_than_numbers(X):
-    """Raise a ValueError for what scikit-learn would turn into numbers where it can, or report in NumPy's words."""
+    """Raise an error for what scikit-learn would turn into numbers where it can, or report in NumPy's words."""
     if issparse(X):
         return  # scikit-learn says it best
     reject_masked(X, "X")
@@ -209,6 +189,8 @@ def reject_other_than_numbers(X):
     except ValueError as error:
         raise ValueError("X has rows that differ in length, or hold more than numbers.") from error
     reject_text(array, "X")
+    if array.dtype.kind == "O" and (other := first_other(array)) is not None:  # a TypeError, as scikit-learn wants it
+        raise TypeError(f"X must hold real numbers, got {other[1]!r}: argument must be a string or a real number.")
 
 
 def _reject_no_data(X):
@@ -341,9 +323,8 @@ def _has_elements(value):
 
 
 def _validate_table(estimator, X, reset):
-    with naming_other_objects(X):
-        reject_other_than_numbers(X)
-        table = _checked_table(estimator, X, reset)
+    reject_other_than_numbers(X)
+    table = _checked_table(estimator, X, reset)
     if not reset and estimator._n_features > 1:
         raise ValueError(
             f"X is a table, which is one feature over time, but {type(estimator).__name__} is expecting "

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..atomic import unchanged_on_error
 from ..real_numbers import Interval
 from ..sequences import Sequences
-from ..validation import as_sequences, naming_other_objects, reject_other_than_numbers
+from ..validation import as_sequences, reject_other_than_numbers
 from ._base import SequenceTransformer, names_in
 
 
@@ -184,11 +184,10 @@ class ToSequences(SequenceTransformer):
         return np.array([*(f"x{k}" for k in range(self.n_features)), *static], dtype=object)
 
     def _check(self, X, reset):
-        with naming_other_objects(X):
-            reject_other_than_numbers(X)
-            X = validate_data(
-                self, X, reset=reset, dtype=[np.float64, np.float32], allow_nd=True, ensure_all_finite="allow-nan"
-            )
+        reject_other_than_numbers(X)
+        X = validate_data(
+            self, X, reset=reset, dtype=[np.float64, np.float32], allow_nd=True, ensure_all_finite="allow-nan"
+        )
         if X.ndim == 3:
             n_features = X.shape[1 if self.layout == "feature_major" else 2]
             if n_features != self.n_features or self.n_static:
