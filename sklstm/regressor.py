@@ -53,6 +53,8 @@ class LSTMRegressor(RegressorMixin, BaseLSTM):
 
     quantile : float or list of float, default=0.5
         The quantile of ``loss="quantile"``, between 0 and 1, or several in rising order, whose predictions never cross.
+        Those of a target that does not vary are about 0.01 apart, in units of the standardised targets, until training
+        has brought them together.
 
     delta : float, default=1.35
         The error from which on ``loss="huber"`` is linear, in units of the standardised targets.

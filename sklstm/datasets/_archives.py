@@ -63,13 +63,8 @@ def archive_errors(to_raise):
 def read_files(path, suffix):
     """Yield (name, bytes) of the files that end in `suffix`, by name, from a folder, zip or tar.gz."""
     of = _folder_files if path.is_dir() else _zip_files if path.name.endswith(".zip") else _tar_files
-    files = of(path, suffix)
-    while True:
-        with archive_errors(lambda error: _refusal(path, error)):
-            file = next(files, None)
-        if file is None:
-            return
-        yield file
+    with archive_errors(lambda error: _refusal(path, error)):
+        yield from of(path, suffix)
 
 
 def _refusal(path, error):
