@@ -4,8 +4,13 @@ import sys
 
 import pytest
 
+QUARANTINE = "AddressSanitizer keeps what was freed for a while, which counts as memory that is used"
+
 # Why each of them cannot, as seen.
-LEFT_OUT = {}
+LEFT_OUT = {
+    "tests/test_leaks.py::test_fits_leave_nothing_in_memory": QUARANTINE,
+    "tests/test_out_of_core.py::TestMemory::test_a_part_of_the_memory_for_a_copy_suffices": QUARANTINE,
+}
 
 
 def main():
