@@ -93,7 +93,6 @@ WEIGHTS = {
     "fewer": (np.ones(5), ["sample_weight has 5 elements, but X has 6 sequences"]),
     "fewer rows": (np.ones((5, T)), ["sample_weight has 5 elements, but X has 6 sequences"]),
     "none": ([], ["sample_weight has 0 elements, but X has 6 sequences"]),
-    "a scalar": (1.0, ["sample_weight has 1 elements, but X has 6 sequences"]),
     "too few steps": (np.ones((N, 3)), ["sample_weight", "(6, 3)", "4 time steps"]),
     "one too short": ([*np.ones((5, T)), [1.0]], ["sample_weight[5] has 1 time steps", "sequence 5 of X has 4"]),
     "several a step": (np.ones((N, T, 2)), ["sample_weight must hold one weight a time step"]),
