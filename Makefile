@@ -72,7 +72,8 @@ $(VENV)-races/wheel: export LDSHARED := $(CLANG) -shared
 $(VENV)-races/wheel: export CFLAGS := -fsanitize=thread -fno-omit-frame-pointer
 
 SANITIZED = LD_PRELOAD="$(foreach name,asan ubsan stdc++,$(shell gcc -print-file-name=lib$(name).so))" \
-	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 $(VENV)-sanitize/bin/python
+	ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
+	$(VENV)-sanitize/bin/python
 
 WATCHED = LD_PRELOAD="$(shell gcc -print-file-name=libtsan.so)" TSAN_OPTIONS=ignore_noninstrumented_modules=1 \
 	OMP_TOOL_LIBRARIES=$(ARCHER) $(VENV)-races/bin/python

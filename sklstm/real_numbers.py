@@ -1,6 +1,7 @@
 """Real numbers, alone and in arrays, of whatever values are given, and every error that values can have."""
 
 import sys
+from datetime import date
 from numbers import Integral
 
 import numpy as np
@@ -74,11 +75,16 @@ def reject_masked(values, name):
         raise ValueError(f"{name} is a masked array. Make NaN of what is masked: pass .astype(float).filled(np.nan).")
 
 
+# What float() would take, or some of it. (NaT is a date.)
+OTHERS = (str, bytes, date, np.complexfloating)
+
+
 def first_other(values):
     """Place and value of the first element of an array that is neither a real number nor missing; None without one."""
     for place, value in np.ndenumerate(values):
         try:
-            is_missing, is_other = value is None or is_na(value), isinstance(value, str | bytes) or np.ndim(value)
+            is_missing = value is None or is_na(value)
+            is_other = isinstance(value, OTHERS) or np.ndim(value)
             float(0 if is_missing else "other" if is_other else value)
         except (TypeError, ValueError, OverflowError):
             return place, value

@@ -86,7 +86,7 @@ class Sequences:
         self.offsets = offsets - offsets[0]
         self.feature_names = None if feature_names is None else _check_names(feature_names, values.shape[1])
         self.times = None if times is None else _check_times(times, len(values), inside, self.offsets)
-        self.values = np.ascontiguousarray(values[inside])
+        self.values = laid_out(values[inside])
 
     @property
     def lengths(self):
@@ -218,7 +218,7 @@ class Sequences:
         if values.ndim != 2 or len(values) != len(self.values):
             raise ValueError(f"values must have {len(self.values)} rows, one a time step, got shape {values.shape}.")
         names = None if feature_names is None else _check_names(feature_names, values.shape[1])
-        return self._of(np.ascontiguousarray(values), self.offsets, names, self.times)
+        return self._of(laid_out(values), self.offsets, names, self.times)
 
     def to_array(self):
         """Get the sequences as one array.
@@ -289,6 +289,11 @@ class Excerpt:
 
     def __len__(self):
         return len(self.lengths)
+
+
+def laid_out(values):
+    """Values as the core reads them: one after the other, each where its type may lie in memory."""
+    return np.ascontiguousarray(np.require(values, requirements="A"))
 
 
 def offsets_of(lengths):

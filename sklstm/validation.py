@@ -8,7 +8,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from .real_numbers import first_other, real_array, reject_masked, reject_text
-from .sequences import Sequences, offsets_of, place
+from .sequences import Sequences, laid_out, offsets_of, place
 
 __all__ = ["as_sequences"]
 
@@ -208,7 +208,7 @@ def _from_array(X):
         padded = np.argmin(np.column_stack([padding[:, ::-1], np.zeros(n_sequences, dtype=bool)]), axis=1)
         lengths = n_timesteps - padded
         return Sequences._of(X[np.arange(n_timesteps) < lengths[:, np.newaxis]], offsets_of(lengths))
-    values = np.ascontiguousarray(X).reshape(n_sequences * n_timesteps, n_features)
+    values = laid_out(X).reshape(n_sequences * n_timesteps, n_features)
     return Sequences._of(values, np.arange(n_sequences + 1, dtype=np.int64) * n_timesteps)
 
 

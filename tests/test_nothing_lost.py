@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from checks import assert_same_bits
 from injection import MANY, moments, raised_at
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from threadpoolctl import ThreadpoolController, threadpool_limits
@@ -26,6 +27,14 @@ from sklstm.preprocessing import (
     ToSequences,
 )
 from sklstm.threads import single_threaded_blas
+
+
+@pytest.fixture(autouse=True)
+def configuration():
+    """Ctrl-C within scikit-learn's own context manager leaves its validation of parameters switched off."""
+    with config_context():
+        yield
+
 
 RNG = np.random.default_rng(0)
 X = as_sequences([RNG.normal(size=(n, 2)) for n in [3, 1, 4, 2, 5, 3, 2, 4, 3, 3]], feature_names=["a", "b"])

@@ -27,6 +27,8 @@ def test_times_of_two_kinds():
     [
         (np.array([[1.0, {}], [2.0, 3.0]], dtype=object), "{}"),
         (pd.DataFrame({"a": [1.0], "b": pd.to_datetime(["2024-01-01"])}), "Timestamp.*"),
+        (pd.DataFrame({"a": [1.0], "b": pd.to_datetime(["NaT"])}), "NaT"),
+        (np.array([[None, np.complex64(1j)]], dtype=object), r"np.complex64\(1j\)"),
     ],
 )
 def test_objects_in_a_table_are_named(X, value):

@@ -560,3 +560,15 @@ def test_names_of_features_are_checked_at_prediction():
     model.fit([VALUES[:2], VALUES[2:]], [0, 1])
     assert not hasattr(model, "feature_names_in_")
     assert_array_equal(model.predict(named()), expected)
+
+
+def test_values_lie_where_their_type_may():
+    """Processors forgive numbers that begin anywhere, compilers need not."""
+    anywhere = np.empty(1 + 8 * 24, dtype=np.uint8)[1:].view(np.float64).reshape(3, 4, 2)
+    anywhere[:] = np.arange(24).reshape(3, 4, 2)
+    assert not anywhere.flags.aligned
+    sequences = as_sequences(np.arange(24.0).reshape(3, 4, 2))
+    rows = anywhere.reshape(12, 2)
+    for each in [as_sequences(anywhere), Sequences(rows, [0, 4, 8, 12]), sequences.with_values(rows, None)]:
+        assert each.values.flags.aligned
+        assert_array_equal(each.values, sequences.values)
