@@ -1,7 +1,7 @@
 """Real numbers, alone and in arrays, of whatever values are given, and every error that values can have."""
 
 import sys
-from datetime import date
+from datetime import date, timedelta
 from numbers import Integral
 
 import numpy as np
@@ -76,7 +76,7 @@ def reject_masked(values, name):
 
 
 # What float() would take, or some of it. (NaT is a date.)
-OTHERS = (str, bytes, date, np.complexfloating)
+OTHERS = (str, bytes, date, timedelta, np.datetime64, np.timedelta64, np.complexfloating)
 
 
 def first_other(values):

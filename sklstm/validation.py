@@ -7,7 +7,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from .real_numbers import first_other, real_array, reject_masked, reject_text
+from .real_numbers import first_other, is_na, real_array, reject_masked, reject_text
 from .sequences import Sequences, laid_out, offsets_of, place
 
 __all__ = ["as_sequences"]
@@ -189,8 +189,12 @@ def reject_other_than_numbers(X):
     except ValueError as error:
         raise ValueError("X has rows that differ in length, or hold more than numbers.") from error
     reject_text(array, "X")
-    if array.dtype.kind == "O" and (other := first_other(array)) is not None:  # a TypeError, as scikit-learn wants it
-        raise TypeError(f"X must hold real numbers, got {other[1]!r}: argument must be a string or a real number.")
+    if array.dtype.kind == "O":
+        # scikit-learn makes NaN of pandas.NA in columns of numbers, but not among objects.
+        with_objects = any(getattr(dtype, "kind", "") == "O" for dtype in getattr(X, "dtypes", [array.dtype]))
+        others = [value for value in array.flat if with_objects and is_na(value)][:1] or (first_other(array) or ())[1:]
+        if others:  # a TypeError, as scikit-learn wants it
+            raise TypeError(f"X must hold real numbers, got {others[0]!r}: argument must be a string or a real number.")
 
 
 def _reject_no_data(X):

@@ -28,6 +28,8 @@ def test_times_of_two_kinds():
         (np.array([[1.0, {}], [2.0, 3.0]], dtype=object), "{}"),
         (pd.DataFrame({"a": [1.0], "b": pd.to_datetime(["2024-01-01"])}), "Timestamp.*"),
         (pd.DataFrame({"a": [1.0], "b": pd.to_datetime(["NaT"])}), "NaT"),
+        (np.array([[1.0, pd.NA]], dtype=object), "<NA>"),
+        (np.array([[1.0, np.timedelta64(1, "h")]], dtype=object), "np.timedelta64.*"),
         (np.array([[None, np.complex64(1j)]], dtype=object), r"np.complex64\(1j\)"),
     ],
 )
@@ -50,6 +52,11 @@ def test_objects_in_a_table_are_named(X, value):
 def test_what_scikit_learn_says_of_tables_is_left(transformer, X, words):
     with pytest.raises(TypeError, match=words):
         transformer.fit(X)
+
+
+def test_a_missing_value_among_numbers_is_one():
+    X = pd.DataFrame({"a": pd.array([1, None], dtype="Int64"), "b": [1.0, 2.0]})
+    assert np.isnan(as_sequences(X).values).sum() == 1
 
 
 class Frame:
